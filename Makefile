@@ -1,0 +1,155 @@
+# Needs python3 (3.11 or later) and make. Everything else goes into .venv.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+JOBS ?= 2
+UV_VERSION := 0.13.9
+
+# The first interpreter that really starts and is new enough (a version manager's shim may do neither).
+PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 python3.14,$(shell \
+	$(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
+
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.PHONY: help install setup demo test check lint format types imports pages repository docs bench \
+	lock clean
+.SILENT: help test check lint format types imports pages repository lock
+
+help: ## list the targets
+	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# $(call timed,name,command): run it, print how long it took, keep its exit code.
+timed = start=$$(date +%s); rc=0; { $(2); } || rc=$$?; \
+	echo "-- $(1): $$(($$(date +%s) - start)) s$$([ $$rc = 0 ] || echo ', FAILED')"; \
+	[ $$rc = 0 ] || exit $$rc
+
+# ---------------------------------------------------------------- environment
+
+define NO_PYTHON
+No Python 3.11 or later found. Install one, or name it: make PYTHON=/path/to/python3.12 setup
+endef
+
+define NO_VENV
+$(PYTHON) cannot make a virtual environment: its venv module is missing or incomplete.
+On Debian or Ubuntu:  sudo apt-get install python3-venv   (then run make again)
+Or use another Python: make PYTHON=/path/to/python3.12 setup
+endef
+export NO_VENV
+
+# Debian splits ensurepip off into python3-venv: as root put it in, otherwise say so.
+$(PY):
+	$(if $(PYTHON),,$(error $(NO_PYTHON)))
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		echo "installing python3-venv" && \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null && \
+		$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; } || \
+		{ echo "$$NO_VENV" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); echo "$$NO_VENV" >&2; exit 1; }
+
+# $(call install,lock): the lock with its hashes, then the package; nothing outside the lock is
+# fetched. Bytecode on all cores: pip would use one, and without it each start takes seconds more.
+PIP := $(PY) -m pip --disable-pip-version-check --quiet
+NO_BYTECODE := /(tests?|pip|setuptools|lexers|hive_metastore)/
+define install
+@echo "installing $(1)"
+@$(PIP) install --no-compile --require-hashes --no-deps -r $(1)
+@$(PIP) install --no-deps --no-build-isolation --editable .
+@$(PY) -m compileall -q -j 0 -x '$(NO_BYTECODE)' $(VENV)/lib src
+@touch $@
+endef
+
+# One line per stamp: rebuilt when its lock or pyproject.toml changes.
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+INSTALLED_BENCH := $(VENV)/.installed-bench
+
+$(INSTALLED): requirements.lock pyproject.toml | $(PY)
+	$(call install,requirements.lock)
+
+$(INSTALLED_DEV): requirements-dev.lock pyproject.toml | $(PY)
+	$(call install,requirements-dev.lock)
+	@touch $(INSTALLED)
+
+$(INSTALLED_BENCH): requirements-bench.lock pyproject.toml | $(PY)
+	$(call install,requirements-bench.lock)
+	@touch $(INSTALLED)
+
+install: $(INSTALLED) ## the product alone, in .venv
+
+setup: $(INSTALLED_DEV) ## the product and its development tools, in .venv
+
+# ---------------------------------------------------------------- use
+
+demo: $(INSTALLED) ## simulate feeds, run the lakehouse, show what happened
+	@$(VENV)/bin/stedi demo
+
+bench: $(INSTALLED_BENCH) ## the product beside what people would use instead
+	$(PY) -m benchmarks
+
+# ---------------------------------------------------------------- develop
+
+PYTEST := $(PY) -m pytest -q
+
+# Seconds per folder of tests, from the report pytest leaves behind.
+define SECONDS_PER_FOLDER
+BEGIN { RS = "<testcase " }
+match($$0, /classname="tests\.[^."]+/) {
+	folder = substr($$0, RSTART + 17, RLENGTH - 17)
+	if (match($$0, / time="[0-9.]+/)) { sum[folder] += substr($$0, RSTART + 7, RLENGTH - 7); n[folder]++ }
+}
+END { for (f in sum) printf "-- tests/%s: %d tests, %.1f s of work\n", f, n[f], sum[f] }
+endef
+export SECONDS_PER_FOLDER
+
+test: $(INSTALLED_DEV) ## all tests (ARGS="-m 'not slow'" or a path to narrow them)
+	$(call timed,pytest,$(PYTEST) -n $(JOBS) --dist worksteal --junitxml $(VENV)/tests.xml $(ARGS) || rc=$$?; \
+		awk "$$SECONDS_PER_FOLDER" $(VENV)/tests.xml | sort; [ $$rc = 0 ])
+
+# Pages that hold blocks generated from the code.
+COGGED = $(shell grep -lF '[[[cog' README.md docs/*.md 2>/dev/null)
+
+check: $(INSTALLED_DEV) ## lint, format, types, import rules, generated pages, what files may name
+	$(MAKE) --no-print-directory --keep-going lint format types imports pages repository
+
+lint: $(INSTALLED_DEV)
+	$(call timed,ruff check,$(VENV)/bin/ruff check --quiet .)
+
+format: $(INSTALLED_DEV)
+	$(call timed,ruff format,$(VENV)/bin/ruff format --quiet --check .)
+
+types: $(INSTALLED_DEV)
+	$(call timed,mypy --strict,$(VENV)/bin/mypy)
+
+imports: $(INSTALLED_DEV)
+	$(call timed,import rules,$(VENV)/bin/lint-imports --no-logo)
+
+pages: $(INSTALLED_DEV)
+	$(if $(COGGED),$(call timed,generated pages,$(VENV)/bin/cog --check $(COGGED)))
+
+repository: $(INSTALLED_DEV)
+	$(call timed,repository,$(PYTEST) --durations=0 tests/unit/test_repository.py)
+
+docs: $(INSTALLED_DEV) ## regenerate the generated pages
+	$(if $(COGGED),$(VENV)/bin/cog -r $(COGGED))
+
+# The locks hold names, versions and hashes: no index, no host, no path.
+LOCK_VENV := $(VENV)-lock
+COMPILE = $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	--fork-strategy fewest --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command 'make lock' pyproject.toml
+
+lock: | $(PY) ## regenerate the three locks (ARGS=--upgrade for newer versions)
+	$(PY) -m venv $(LOCK_VENV) && $(LOCK_VENV)/bin/python -m pip install --quiet uv==$(UV_VERSION)
+	$(COMPILE) --group build $(ARGS) -o requirements.lock
+	$(COMPILE) --group build --group dev --extra pandas --extra polars --extra train \
+		-c requirements.lock $(ARGS) -o requirements-dev.lock
+	$(COMPILE) --group build --extra bench -c requirements-dev.lock $(ARGS) -o requirements-bench.lock
+	rm -rf $(LOCK_VENV)
+	if grep -nF '://' requirements*.lock; then echo "a lock names a host" >&2; exit 1; fi
+
+clean: ## remove the environment, caches and build products
+	rm -rf $(VENV) $(LOCK_VENV) build dist src/*.egg-info .hypothesis .mypy_cache .pytest_cache \
+		.ruff_cache .import_linter_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,132 @@
+"""The embedded engine behind the port."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from stedi.contract import Table
+from stedi.engines.base import (
+    Counted,
+    Finding,
+    Landed,
+    LandTask,
+    Params,
+    Query,
+    Refreshed,
+    RefreshTask,
+)
+from stedi.engines.duckdb import checks, user
+from stedi.engines.duckdb.clean import land_clean
+from stedi.engines.duckdb.refresh import refresh
+from stedi.engines.duckdb.session import (
+    connect,
+    literal,
+    make_views,
+    name,
+    rows_of,
+    storage_errors,
+)
+from stedi.engines.duckdb.text import TextLanding, as_text
+from stedi.engines.duckdb.writing import write
+from stedi.lake.durable import remove_files
+from stedi.lake.model import DataFile, Source, Target
+
+
+class DuckDBEngine:
+    """Computes with DuckDB in this process; `memory` bounds it, `scratch` takes what spills."""
+
+    name = "duckdb"
+
+    def __init__(self, memory: str, scratch: Path) -> None:
+        self._memory = memory
+        self._scratch = scratch
+
+    @cached_property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        return connect(self._memory, self._scratch)
+
+    def land(self, task: LandTask) -> Landed:
+        """Clean files by the typed reader, the others line by line."""
+        clean = [entry for entry in task.files if entry.clean and entry.lines]
+        files: list[DataFile] = []
+        counts = {entry.file.path: Counted(entry.lines, 0) for entry in task.files if entry.clean}
+        if clean:
+            landed = land_clean(self._connection, task, clean)
+            if landed is None:
+                clean = []
+            else:
+                files += landed
+                task.progress(sum(file.rows for file in landed))
+        rest = [e for e in task.files if e not in clean and not (e.clean and e.lines == 0)]
+        rejected: list[str] = []
+        if rest:
+            files_too, rejected, counted = self._land_text(task, rest, files)
+            files += files_too
+            counts |= counted
+        return Landed([f.path for f in files], rejected, sum(f.rows for f in files), counts)
+
+    def _land_text(
+        self, task: LandTask, rest: list[object], written: list[DataFile]
+    ) -> tuple[list[DataFile], list[str], dict[str, Counted]]:
+        try:
+            with storage_errors(task.target.location):
+                return TextLanding(self._connection, task, rest).run()
+        except BaseException:
+            remove_files(file.path for file in written)
+            raise
+
+    def refresh(self, task: RefreshTask) -> Refreshed:
+        """Run a verdict query slice by slice and write what it promotes."""
+        return refresh(self._connection, task)
+
+    def check(self, table: Table, sources: Mapping[str, Source], params: Params) -> list[Finding]:
+        """Run the declared checks of a table."""
+        make_views(self._connection, sources)
+        with storage_errors(table.full_name):
+            return [checks.run(self._connection, table, check, params) for check in table.checks]
+
+    def query(self, query: Query) -> pa.RecordBatchReader:
+        """Stream the result of a query; QueryError if it does not parse, bind or run."""
+        return user.run(self._memory, self._scratch, query)
+
+    def without(
+        self, source: Source, target: Target, column: str, values: Sequence[str]
+    ) -> tuple[list[str], list[str]]:
+        """Take out the rows with one of `values`; only files that hold some are rewritten."""
+        if not source.files or not values:
+            return [], []
+        gone = f"{name(column)} IN ({', '.join(literal(value) for value in values)})"
+        paths = ", ".join(literal(file.path) for file in source.files)
+        with storage_errors(target.location):
+            found = self._connection.execute(
+                f"SELECT DISTINCT filename FROM read_parquet([{paths}], filename=true, "
+                f"union_by_name=true) WHERE {gone}"
+            ).fetchall()
+            touched = {row[0] for row in found}
+            part = replace(source, files=[f for f in source.files if f.path in touched])
+            kept = f"SELECT * FROM ({rows_of(part)}) WHERE NOT ({gone})"
+            added = write(self._connection, kept, target) if touched else []
+        return sorted(touched), [file.path for file in added]
+
+    def rewrite(self, source: Source, target: Target) -> list[str]:
+        """Write a table's rows again, each column cast to the target's type."""
+        before = {field.name: field.type for field in source.fields}
+        columns = [
+            f"{as_text(name(f.name)) if f.type == 'string' != before[f.name] else name(f.name)} AS {name(f.name)}"
+            for f in target.fields
+        ]
+        select = f"SELECT {', '.join(columns)} FROM ({rows_of(source)})"
+        return [file.path for file in write(self._connection, select, target)]
+
+    def close(self) -> None:
+        """Let go of the database and what it spilled."""
+        if "_connection" in self.__dict__:
+            self._connection.close()
+        shutil.rmtree(self._scratch, ignore_errors=True)

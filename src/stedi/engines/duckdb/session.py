@@ -1,0 +1,111 @@
+"""A DuckDB connection set up for the lake, and the text of its SQL."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from stedi.errors import StediError, StorageError, storage_error
+from stedi.lake.model import Field, Source
+
+TYPES = {
+    "string": "VARCHAR",
+    "boolean": "BOOLEAN",
+    "int": "INTEGER",
+    "long": "BIGINT",
+    "double": "DOUBLE",
+    "date": "DATE",
+    "timestamp": "TIMESTAMPTZ",
+}
+
+
+def connect(memory: str, scratch: Path) -> duckdb.DuckDBPyConnection:
+    """An in-memory database that spills to `scratch` beyond `memory`, in UTC, offline."""
+    connection = duckdb.connect(
+        config={
+            "memory_limit": memory,
+            "temp_directory": str(scratch),
+            "preserve_insertion_order": "false",
+            "autoinstall_known_extensions": "false",
+        }
+    )
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def literal(text: str) -> str:
+    """A SQL text literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def name(text: str) -> str:
+    """A SQL identifier."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def rows_of(source: Source) -> str:
+    """A SELECT over the files of a source, columns found by field id whatever the file says."""
+    if not source.files:
+        columns = ", ".join(f"CAST(NULL AS {TYPES[f.type]}) AS {name(f.name)}" for f in source.fields)
+        return f"SELECT {columns} WHERE false"
+    files = ", ".join(literal(file.path) for file in source.files)
+    schema = ", ".join(
+        f"{f.id}: {{name: {literal(f.name)}, type: {literal(TYPES[f.type])}, default_value: NULL}}"
+        for f in source.fields
+    )
+    return f"SELECT * FROM read_parquet([{files}], schema=MAP {{{schema}}})"
+
+
+def rows_between(source: Source, time: str, start: date, end: date) -> str:
+    """The rows of a source whose event time falls on a day in [start, end)."""
+    kept = source.between(start, end)
+    if all(file.first and file.last and start <= file.first and file.last < end for file in kept.files):
+        return rows_of(kept)
+    return (
+        f"SELECT * FROM ({rows_of(kept)}) WHERE {name(time)} >= TIMESTAMPTZ '{start} 00:00:00+00' "
+        f"AND {name(time)} < TIMESTAMPTZ '{end} 00:00:00+00'"
+    )
+
+
+def make_views(connection: duckdb.DuckDBPyConnection, sources: Mapping[str, Source]) -> None:
+    """One view per source, under its bare name."""
+    for view, source in sources.items():
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {name(view)} AS {rows_of(source)}")
+
+
+def copy_options(fields: list[Field]) -> str:
+    """COPY's options for a data file of a table: one file per thread, counts returned."""
+    ids = ", ".join(f"{name(field.name)}: {field.id}" for field in fields)
+    return f"FORMAT parquet, COMPRESSION snappy, FIELD_IDS {{{ids}}}, RETURN_STATS"
+
+
+@contextmanager
+def storage_errors(where: str) -> Iterator[None]:
+    """Turn the engine's input/output errors into StorageError with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(error, where) from error
+    except StediError:
+        raise
+    except duckdb.Error as error:
+        if _out_of_space(error, where):
+            raise storage_error(OSError(errno.ENOSPC, "no space"), where) from error
+        if isinstance(error, duckdb.IOException):
+            raise StorageError(f"{where}: {error}; check the disk and run again") from error
+        raise
+
+
+def _out_of_space(error: duckdb.Error, where: str) -> bool:
+    text = str(error).lower()
+    if "no space left" in text:
+        return True
+    folder = next((p for p in (Path(where), *Path(where).parents) if p.exists()), Path("/"))
+    short = shutil.disk_usage(folder).free < (1 << 20)
+    return short and isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException)

@@ -1,0 +1,54 @@
+"""Writing a table's data files with COPY: whole days to files of their own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from uuid import uuid4
+
+import duckdb
+
+from stedi.engines.duckdb.session import TYPES, copy_options, name, storage_errors
+from stedi.lake.model import DataFile, Target
+
+
+def write(
+    connection: duckdb.DuckDBPyConnection,
+    select: str,
+    target: Target,
+    params: Mapping[str, str] | None = None,
+    by_day: bool = False,
+) -> list[DataFile]:
+    """Write the rows of a SELECT as new files of a table; one day a file if `by_day`.
+
+    The columns are those of the target, by name. Nothing is left behind on an error.
+    """
+    folder = Path(target.location) / uuid4().hex
+    columns = ", ".join(
+        f"CAST({name(f.name)} AS {TYPES[f.type]}) AS {name(f.name)}" for f in target.fields
+    )
+    spread = "PER_THREAD_OUTPUT"
+    if by_day:
+        columns += f", CAST({name(target.day_column)} AS DATE) AS _day"
+        spread = "PARTITION_BY (_day)"
+    options = copy_options(list(target.fields))
+    try:
+        with storage_errors(target.location):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            rows = connection.execute(
+                f"COPY (SELECT {columns} FROM ({select})) TO '{folder}' ({options}, {spread})",
+                dict(params or {}),
+            ).fetchall()
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return _kept([DataFile(path, count, size) for path, count, size, *_ in rows])
+
+
+def _kept(files: list[DataFile]) -> list[DataFile]:
+    for file in files:
+        if file.rows == 0:
+            Path(file.path).unlink(missing_ok=True)
+    return [file for file in files if file.rows]
+

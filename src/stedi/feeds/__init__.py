@@ -1,0 +1,1 @@
+"""Delivered files: finding, opening and counting them, and what a well-formed line is."""

@@ -1,0 +1,97 @@
+"""A first look at a delivered file's bytes: its checksum, and whether it looks clean.
+
+A clean file's characters add up: a feed whose announced fields are all required has, in every
+line, two quotation marks a name and two a text value, and one comma fewer than fields. If the
+whole file has exactly so many, and each line has at least the announced fields, then no line
+has an unannounced field, a repeated name, a number written as text or a trailing comma.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stedi.contract import Table
+from stedi.errors import storage_error
+from stedi.feeds.raw import Damaged, blocks
+
+_NEWLINE, _QUOTE, _COMMA = 10, 34, 44
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """One delivered file: absolute path, stored bytes, modification time (ns since 1970)."""
+
+    path: str
+    size: int
+    modified: int
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """A delivered file after the first look; `lines` is exact for a clean file."""
+
+    file: RawFile
+    checksum: str
+    lines: int
+    clean: bool
+
+
+@dataclass
+class _Tally:
+    newlines: int = 0
+    quotes: int = 0
+    commas: int = 0
+    literals: bool = False
+    tail: bytes = b""
+
+    def add(self, block: bytes) -> None:
+        codes = np.frombuffer(block, dtype=np.uint8)
+        self.newlines += int(np.count_nonzero(codes == _NEWLINE))
+        self.quotes += int(np.count_nonzero(codes == _QUOTE))
+        self.commas += int(np.count_nonzero(codes == _COMMA))
+        seam = self.tail + block[:8]
+        self.literals |= any(b"true" in part or b"false" in part for part in (seam, block))
+        self.tail = block[-8:]
+
+
+def inspect(file: RawFile, table: Table) -> Inspected:
+    """Read a file once; StorageError if it cannot be read or has vanished."""
+    try:
+        checksum = hashlib.sha256()
+        tally = _Tally()
+        clean = True
+        try:
+            for block in _hashed(file.path, checksum):
+                tally.add(block)
+        except Damaged:
+            clean = False
+        if file.path.endswith((".gz", ".zst")):
+            with Path(file.path).open("rb") as stored:
+                checksum = hashlib.file_digest(stored, "sha256")
+    except OSError as error:
+        raise storage_error(error, file.path) from error
+    lines = tally.newlines + (tally.tail[-1:] not in (b"", b"\n"))
+    return Inspected(file, checksum.hexdigest(), lines, clean and _adds_up(tally, lines, table))
+
+
+def _hashed(path: str, checksum: hashlib._Hash) -> Iterator[bytes]:
+    for block in blocks(path):
+        if not path.endswith((".gz", ".zst")):
+            checksum.update(block)
+        yield block
+
+
+def _adds_up(tally: _Tally, lines: int, table: Table) -> bool:
+    announced = [column for column in table.columns if column.field]
+    texts = sum(column.type in ("string", "date") for column in announced)
+    return (
+        all(column.required for column in announced)
+        and tally.quotes == lines * 2 * (len(announced) + texts)
+        and tally.commas == lines * (len(announced) - 1)
+        and not tally.literals
+    )

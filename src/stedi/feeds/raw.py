@@ -1,0 +1,106 @@
+"""Delivered files as lines: plain, .gz or .zst, whole or damaged.
+
+A blank line is no record and is not counted. A byte order mark before the first line and a
+carriage return at the end of a line are dropped. Nothing else is changed.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import zstandard
+
+BLOCK = 1 << 20
+LONGEST_LINE = 16 << 20
+_BOM = b"\xef\xbb\xbf"
+
+
+class Damaged(Exception):
+    """Compressed data that ends too early or is not what the file's name says."""
+
+
+def blocks(path: str) -> Iterator[bytes]:
+    """The decompressed bytes of a file; raises Damaged after the last readable ones."""
+    with Path(path).open("rb") as file:
+        if path.endswith(".gz"):
+            yield from _inflate(file, lambda: zlib.decompressobj(wbits=31))
+        elif path.endswith(".zst"):
+            yield from _inflate(file, lambda: zstandard.ZstdDecompressor().decompressobj())
+        else:
+            while block := file.read(BLOCK):
+                yield block
+
+
+def _inflate(file: BinaryIO, fresh: Any) -> Iterator[bytes]:
+    stream, started = fresh(), False
+    while block := file.read(BLOCK // 8):
+        while block:
+            try:
+                data = stream.decompress(block)
+            except (zlib.error, zstandard.ZstdError) as error:
+                raise Damaged(f"the compressed data is damaged ({error})") from error
+            started = True
+            if data:
+                yield data
+            block = stream.unused_data if stream.eof else b""
+            if stream.eof:
+                stream, started = fresh(), False
+    if started:
+        raise Damaged("the compressed data ends too early")
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Consecutive lines of one file: (line number counted from 1, bytes) pairs.
+
+    `flaw` says why the last of them is not a line at all: damaged data, or too long.
+    """
+
+    lines: list[tuple[int, bytes]]
+    flaw: str = ""
+
+
+def read_lines(path: str, size: int = 32 * BLOCK) -> Iterator[Lines]:
+    """The non-blank lines of a file in batches of about `size` bytes."""
+    number, rest, skipping, ended = 1, b"", False, False
+    source = blocks(path)
+    while not ended:
+        data, flaw, ended = _take(source, size)
+        if skipping:
+            _, newline, data = data.partition(b"\n")
+            skipping = not newline
+        data = rest + data
+        cut = len(data) if ended and not flaw else data.rfind(b"\n") + 1
+        yield Lines(_numbered(data[:cut], number))
+        number += data.count(b"\n", 0, cut)
+        rest = data[cut:]
+        if len(rest) > LONGEST_LINE:
+            flaw, rest, skipping = f"line longer than {LONGEST_LINE >> 20} MiB", rest[:BLOCK], True
+        if flaw:
+            yield Lines([(number, rest)], flaw)
+            number, rest = number + 1, b""
+
+
+def _take(source: Iterator[bytes], size: int) -> tuple[bytes, str, bool]:
+    parts: list[bytes] = []
+    held = 0
+    try:
+        for block in source:
+            parts.append(block)
+            held += len(block)
+            if held >= size:
+                return b"".join(parts), "", False
+    except Damaged as error:
+        return b"".join(parts), str(error), True
+    return b"".join(parts), "", True
+
+
+def _numbered(data: bytes, first: int) -> list[tuple[int, bytes]]:
+    if first == 1 and data.startswith(_BOM):
+        data = data[3:]
+    lines = enumerate(data.split(b"\n"), start=first)
+    return [(number, line) for number, line in lines if line.strip()]

@@ -1,0 +1,48 @@
+"""Make what was written survive a power cut: sync the file, then the folder that names it.
+
+A file's bytes are safe after fsync of the file; its name only after fsync of its folder
+(POSIX leaves both to the caller). Iceberg's own writers sync nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def sync_path(path: str | Path) -> None:
+    """Block until the file or folder at `path` is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_files(paths: Iterable[str | Path], root: str | Path) -> None:
+    """Sync files and every folder from theirs up to `root`, each folder once."""
+    folders: set[Path] = set()
+    for path in map(Path, paths):
+        sync_path(path)
+        folders.update(parent for parent in path.parents if parent.is_relative_to(root))
+    for folder in folders:
+        sync_path(folder)
+
+
+def write_durably(path: Path, text: str, mode: int = 0o644) -> None:
+    """Write a small text file so that it is there whole or not at all."""
+    draft = path.with_name(path.name + ".new")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    sync_path(path.parent)
+
+
+def remove_files(paths: Iterable[str | Path]) -> None:
+    """Remove files that nothing refers to; one that is gone already is no error."""
+    for path in map(Path, paths):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,181 @@
+"""A lake's folder: policy, secret key, lock, and where the tables live.
+
+    <lake>/stedi.toml       the policy, for people to edit
+    <lake>/pseudonym.key    the secret behind subject_id, mode 0600, outside the warehouse
+    <lake>/catalog.db       the SQLite catalog
+    <lake>/warehouse/       Iceberg tables, <zone>/<table>/
+    <lake>/lock             held by the run in progress
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import secrets
+import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from stedi.errors import LakeBusyError, LakeError, LakeVersionError, UsageError, storage_error
+from stedi.lake.durable import sync_path, write_durably
+
+FORMAT = 1
+POLICIES = ("since", "any")
+KEY_VARIABLE = "STEDI_PSEUDONYM_KEY"
+SHORTEST_KEY = 16
+
+_TOML = """\
+# The policy of this lake. Changes take effect at the next `stedi run`.
+
+# Version of the lake's layout; not for editing.
+format = {format}
+
+# Readings of people who consent to research: "since" keeps those taken at or after
+# their consent, "any" keeps all.
+consent = "{consent}"
+
+# Memory the embedded engine may use.
+memory = "1200MB"
+"""
+
+
+@dataclass(frozen=True)
+class Home:
+    """An existing lake folder and its policy."""
+
+    root: Path
+    consent: str
+    memory: str
+
+    @property
+    def warehouse(self) -> Path:
+        """Folder of the tables."""
+        return self.root / "warehouse"
+
+    @property
+    def catalog(self) -> Path:
+        """The SQLite catalog."""
+        return self.root / "catalog.db"
+
+    @property
+    def scratch(self) -> Path:
+        """Folder for spilled data; its content is worth nothing after a run."""
+        return self.root / "scratch"
+
+    @property
+    def writable(self) -> bool:
+        """Whether this process may write the lake."""
+        return os.access(self.root, os.W_OK)
+
+    def key(self) -> bytes:
+        """The pseudonym key: the environment's STEDI_PSEUDONYM_KEY, else the lake's file."""
+        given = os.environ.get(KEY_VARIABLE)
+        if given is not None:
+            if len(given) < SHORTEST_KEY:
+                raise UsageError(
+                    f"{KEY_VARIABLE} has {len(given)} characters; use {SHORTEST_KEY} or more"
+                )
+            return given.encode()
+        try:
+            return (self.root / "pseudonym.key").read_text("ascii").strip().encode()
+        except OSError as error:
+            raise LakeError(
+                f"{self.root / 'pseudonym.key'}: the lake's secret key cannot be read "
+                f"({error.strerror}); restore it from a backup or set {KEY_VARIABLE}, "
+                "or every subject_id would change"
+            ) from error
+
+    @contextmanager
+    def lock(self, wait: float = 0) -> Iterator[None]:
+        """Hold the lake for one run; LakeBusyError names the holder after `wait` seconds."""
+        try:
+            handle = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise storage_error(error, str(self.root)) from error
+        try:
+            self._acquire(handle, time.monotonic() + wait)
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, str(os.getpid()).encode(), 0)
+            yield
+        finally:
+            os.close(handle)
+
+    def _acquire(self, handle: int, deadline: float) -> None:
+        while True:
+            try:
+                return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    holder = os.pread(handle, 32, 0).decode() or "unknown"
+                    raise LakeBusyError(
+                        f"{self.root}: another run (process {holder}) is at work; "
+                        "wait for it, or use --wait SECONDS"
+                    ) from None
+                time.sleep(0.05)
+
+
+def hmac_pads(key: bytes) -> dict[str, str]:
+    """The two keyed pads of HMAC-SHA256 (RFC 2104) as hexadecimal query parameters."""
+    block = (hashlib.sha256(key).digest() if len(key) > 64 else key).ljust(64, b"\0")
+    return {
+        "inner_pad": bytes(byte ^ 0x36 for byte in block).hex(),
+        "outer_pad": bytes(byte ^ 0x5C for byte in block).hex(),
+    }
+
+
+def is_lake(root: Path) -> bool:
+    """Whether there is a lake at `root`."""
+    return (root / "stedi.toml").is_file()
+
+
+def create(root: Path, consent: str = "since") -> Home:
+    """Make an empty lake; UsageError if something else is there."""
+    if consent not in POLICIES:
+        raise UsageError(f"consent is {consent!r}; use one of {', '.join(POLICIES)}")
+    if root.exists() and (not root.is_dir() or _foreign(root)):
+        raise UsageError(f"{root}: not empty and not a lake; choose another --lake")
+    try:
+        (root / "warehouse").mkdir(parents=True, exist_ok=True)
+        sync_path(root.parent)
+        if not (root / "pseudonym.key").exists():
+            write_durably(root / "pseudonym.key", secrets.token_hex(32) + "\n", 0o600)
+        write_durably(root / "stedi.toml", _TOML.format(format=FORMAT, consent=consent))
+    except OSError as error:
+        raise storage_error(error, str(root)) from error
+    return open_home(root)
+
+
+def _foreign(root: Path) -> bool:
+    ours = {"warehouse", "pseudonym.key", "pseudonym.key.new", "stedi.toml.new", "lock"}
+    return any(entry.name not in ours for entry in root.iterdir())
+
+
+def open_home(root: Path) -> Home:
+    """The lake at `root`; LakeError if there is none, LakeVersionError if it is too new."""
+    where = root / "stedi.toml"
+    try:
+        policy = tomllib.loads(where.read_text("utf-8"))
+    except FileNotFoundError:
+        raise LakeError(f"{root}: there is no lake; make one with `stedi init` or `stedi run`") from None
+    except OSError as error:
+        raise storage_error(error, str(where)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise LakeError(f"{where}: not valid TOML ({error}); mend the file") from error
+    _check_policy(policy, where)
+    return Home(root.absolute(), policy["consent"], str(policy.get("memory", "1200MB")))
+
+
+def _check_policy(policy: dict[str, object], where: Path) -> None:
+    if policy.get("format") != FORMAT:
+        raise LakeVersionError(
+            f"{where}: the lake has format {policy.get('format')!r}, this version reads "
+            f"{FORMAT}; use the version of stedi that made the lake"
+        )
+    if policy.get("consent") not in POLICIES:
+        raise LakeError(
+            f"{where}: consent is {policy.get('consent')!r}; use one of {', '.join(POLICIES)}"
+        )

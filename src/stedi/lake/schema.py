@@ -1,0 +1,78 @@
+"""A contract's columns as an Iceberg schema, and back."""
+
+from __future__ import annotations
+
+from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC, PartitionField, PartitionSpec
+from pyiceberg.schema import Schema
+from pyiceberg.transforms import DayTransform
+from pyiceberg.types import (
+    BooleanType,
+    DateType,
+    DoubleType,
+    IcebergType,
+    IntegerType,
+    LongType,
+    NestedField,
+    StringType,
+    TimestamptzType,
+)
+
+from stedi.contract import Table
+from stedi.lake.model import Field
+
+TYPES: dict[str, IcebergType] = {
+    "string": StringType(),
+    "boolean": BooleanType(),
+    "int": IntegerType(),
+    "long": LongType(),
+    "double": DoubleType(),
+    "date": DateType(),
+    "timestamp": TimestamptzType(),
+}
+_NAMES = {str(iceberg): name for name, iceberg in TYPES.items()}
+
+
+def iceberg_schema(table: Table) -> Schema:
+    """The contract's columns in order; every column is nullable, checks guard the rest."""
+    return Schema(
+        *(
+            NestedField(number, column.name, TYPES[column.type], doc=column.description)
+            for number, column in enumerate(table.columns, start=1)
+        )
+    )
+
+
+def partition_spec(table: Table) -> PartitionSpec:
+    """By UTC day of the contract's day column, or unpartitioned."""
+    if not table.day_column:
+        return UNPARTITIONED_PARTITION_SPEC
+    number = [column.name for column in table.columns].index(table.day_column) + 1
+    return PartitionSpec(PartitionField(number, 1000, DayTransform(), "day"))
+
+
+def properties(table: Table) -> dict[str, str]:
+    """Table properties; identifying columns leave no values in the metadata's statistics."""
+    hidden = {
+        f"write.metadata.metrics.column.{column.name}": "none"
+        for column in table.columns
+        if column.pii != "none"
+    }
+    return hidden | {
+        "format-version": "2",
+        "comment": table.description,
+        "commit.retry.num-retries": "20",
+        "write.delete.mode": "copy-on-write",
+        "write.update.mode": "copy-on-write",
+        "write.merge.mode": "copy-on-write",
+        "write.parquet.compression-codec": "zstd",
+    }
+
+
+def fields(schema: Schema) -> list[Field]:
+    """The stored columns with their field ids."""
+    return [Field(f.field_id, f.name, _NAMES[str(f.field_type)]) for f in schema.fields]
+
+
+def contract_fields(table: Table) -> list[Field]:
+    """The columns that the table will have when it is made."""
+    return fields(iceberg_schema(table))

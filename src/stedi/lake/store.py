@@ -1,0 +1,301 @@
+"""The tables of a lake behind its catalog: read a version, publish a new one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import Any
+
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.exceptions import NoSuchTableError
+from pyiceberg.io.pyarrow import parquet_file_to_data_file
+from pyiceberg.manifest import DataFile as IcebergFile
+from pyiceberg.table import Table as IcebergTable
+from pyiceberg.table import Transaction
+from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
+
+from stedi.contract import ZONES, Column, Table, load_tables
+from stedi.errors import LakeError, storage_error
+from stedi.lake import schema as schemas
+from stedi.lake.durable import sync_files, sync_path
+from stedi.lake.home import Home
+from stedi.lake.model import DataFile, Snapshot, Source, Target
+
+
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
+_DAY_MICROS = 86_400_000_000
+
+
+class Store:
+    """All tables of one lake; opens the catalog on first use."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self._tables: dict[str, StoredTable] = {}
+
+    @cached_property
+    def catalog(self) -> SqlCatalog:
+        """The SQLite catalog: write-ahead log, 30 s busy timeout, synchronous commits."""
+        try:
+            return self._open_catalog()
+        except (OSError, sqlite3.Error, SQLAlchemyError) as error:
+            raise LakeError(
+                f"{self.home.catalog}: the catalog cannot be opened ({error}); "
+                "check that the file is whole and the folder is writable"
+            ) from error
+
+    def _open_catalog(self) -> SqlCatalog:
+        address = f"sqlite:///{self.home.catalog}?timeout=30"
+        if not self.home.writable:
+            address = f"sqlite:///file:{self.home.catalog}?mode=ro&immutable=1&uri=true"
+        elif not self.home.catalog.exists():
+            self._make_catalog_file()
+        catalog = SqlCatalog(
+            "stedi",
+            uri=address,
+            warehouse=self.home.warehouse.as_uri(),
+            **{"py-io-impl": "stedi.lake.io.DurableFileIO"},
+        )
+        event.listen(catalog.engine, "connect", _full_sync)
+        return catalog
+
+    def _make_catalog_file(self) -> None:
+        with sqlite3.connect(self.home.catalog) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+        connection.close()
+        sync_path(self.home.root)
+
+    def table(self, name: str) -> StoredTable:
+        """The stored table of that bare name; it may not exist yet."""
+        if name not in self._tables:
+            self._tables[name] = StoredTable(self, load_tables()[name])
+        return self._tables[name]
+
+    def prepare(self) -> None:
+        """Create the zones, and the tables that are missing."""
+        known = {name[0] for name in self.catalog.list_namespaces()}
+        for zone in ZONES:
+            if zone not in known:
+                self.catalog.create_namespace(zone)
+
+    def close(self) -> None:
+        """Let go of the catalog's connections."""
+        if "catalog" in self.__dict__:
+            self.catalog.engine.dispose()
+
+
+def _full_sync(connection: sqlite3.Connection, _: object) -> None:
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+class StoredTable:
+    """One Iceberg table of the lake, seen through its contract."""
+
+    def __init__(self, store: Store, contract: Table) -> None:
+        self.store = store
+        self.contract = contract
+        self._loaded: IcebergTable | None = None
+
+    @property
+    def iceberg(self) -> IcebergTable | None:
+        """The table as the catalog has it, or None if it was never made."""
+        if self._loaded is None:
+            try:
+                self._loaded = self.store.catalog.load_table(self._identifier)
+            except NoSuchTableError:
+                return None
+            except FileNotFoundError as error:
+                raise LakeError(
+                    f"{self.contract.full_name}: its metadata is missing ({error}); if the lake "
+                    "was moved, move it back to where it was made"
+                ) from error
+            except SQLAlchemyError as error:
+                raise LakeError(f"{self.store.home.catalog}: {error}") from error
+        return self._loaded
+
+    @property
+    def _identifier(self) -> tuple[str, str]:
+        return (self.contract.zone, self.contract.name)
+
+    def _require(self) -> IcebergTable:
+        table = self.iceberg
+        if table is None:
+            raise LakeError(f"{self.contract.full_name} is not there yet; run `stedi run` first")
+        return table
+
+    def forget(self) -> None:
+        """Drop what is cached, so that the next look asks the catalog again."""
+        self._loaded = None
+
+    def ensure(self) -> None:
+        """Create the table, or add the columns its contract has gained."""
+        if self.iceberg is None:
+            self._loaded = self.store.catalog.create_table(
+                self._identifier,
+                schemas.iceberg_schema(self.contract),
+                partition_spec=schemas.partition_spec(self.contract),
+                properties=schemas.properties(self.contract),
+            )
+        known = {field.name for field in self._require().schema().fields}
+        self.add_columns([c for c in self.contract.columns if c.name not in known])
+
+    def add_columns(self, columns: Sequence[Column]) -> None:
+        """Add nullable columns; old files are not rewritten."""
+        if columns:
+            with self._require().update_schema() as update:
+                for column in columns:
+                    update.add_column((column.name,), schemas.TYPES[column.type], column.description)
+
+    def target(self) -> Target:
+        """Where and how an engine writes new files of this table."""
+        table = self._require()
+        fields = schemas.fields(table.schema())
+        return Target(self.contract.name, self._location(), fields, self.contract.day_column)
+
+    def source(self, snapshot: int | None = None) -> Source:
+        """The table's rows: the current version, or that of `snapshot`."""
+        table = self.iceberg
+        if table is None:
+            return Source(self.contract.name, schemas.contract_fields(self.contract), [])
+        chosen = snapshot or self.source_id
+        schema = table.schema()
+        if snapshot is not None:
+            schema = table.scan(snapshot_id=snapshot).projection()
+        fields = schemas.fields(schema)
+        time_id = next((f.id for f in fields if f.name == self.contract.time), None)
+        files = [_data_file(file, time_id) for file in self._files(chosen)]
+        return Source(self.contract.name, fields, files, chosen)
+
+    def _files(self, snapshot: int | None) -> list[IcebergFile]:
+        if snapshot is None:
+            return []
+        tasks = list(self._require().scan(snapshot_id=snapshot).plan_files())
+        if any(task.delete_files for task in tasks):
+            raise LakeError(
+                f"{self.contract.full_name}: another engine left delete files; compact the table "
+                "there, with copy-on-write, and run again"
+            )
+        return [task.file for task in tasks]
+
+    def publish(
+        self, added: Sequence[str], summary: Mapping[str, str], removed: Sequence[str] | None = ()
+    ) -> Snapshot:
+        """Commit one new version in one step: `added` files in, `removed` out (None: all).
+
+        The files are synced first. `summary` is kept with the snapshot, so what it says and
+        what the table holds cannot come apart.
+        """
+        table = self._require()
+        sync_files(added, self.store.home.warehouse)
+        try:
+            with table.transaction() as transaction:
+                self._stage(transaction, added, summary, removed)
+        except OSError as error:
+            raise storage_error(error, self.contract.full_name) from error
+        return self.snapshots()[-1]
+
+    def _stage(
+        self,
+        transaction: Transaction,
+        added: Sequence[str],
+        summary: Mapping[str, str],
+        removed: Sequence[str] | None,
+    ) -> None:
+        table = self._require()
+        current = table.current_snapshot()
+        old = self._files(current.snapshot_id if current else None) if removed != () else []
+        leaving = [file for file in old if removed is None or file.file_path in set(removed)]
+        update = transaction.update_snapshot(snapshot_properties=dict(summary))
+        with update.overwrite() if leaving else update.fast_append() as producer:
+            for file in leaving:
+                producer.delete_data_file(file)
+            for path in added:
+                metadata = transaction.table_metadata
+                producer.append_data_file(parquet_file_to_data_file(table.io, metadata, path))
+
+    def retype(
+        self, types: Mapping[str, str], write: Callable[[Target], Sequence[str]]
+    ) -> None:
+        """Give columns another type in one commit; `write` makes the rewritten files.
+
+        Iceberg cannot promote a number to text, so the column is replaced by one of the same
+        name: older snapshots keep reading theirs.
+        """
+        table = self._require()
+        with table.transaction() as transaction:
+            with transaction.update_schema(allow_incompatible_changes=True) as update:
+                for name in types:
+                    update.delete_column((name,))
+            with transaction.update_schema() as update:
+                for name, kind in types.items():
+                    update.add_column((name,), schemas.TYPES[kind])
+            fields = schemas.fields(transaction.table_metadata.schema())
+            target = Target(self.contract.name, self._location(), fields, self.contract.day_column)
+            added = write(target)
+            sync_files(added, self.store.home.warehouse)
+            self._stage(transaction, added, self.inherited(), None)
+
+    def inherited(self) -> dict[str, str]:
+        """The product's own entries of the current summary, for a commit that keeps them."""
+        return {key: value for key, value in self.summary.items() if key.startswith("stedi.")}
+
+    def _location(self) -> str:
+        return self._require().location().removeprefix("file://") + "/data"
+
+    def snapshots(self) -> list[Snapshot]:
+        """All versions of the table still kept, oldest first."""
+        table = self.iceberg
+        kept = table.metadata.snapshots if table is not None else []
+        return [_snapshot(entry) for entry in sorted(kept, key=lambda s: s.sequence_number or 0)]
+
+    @property
+    def summary(self) -> Mapping[str, str]:
+        """What the current snapshot says of itself; empty before the first."""
+        table = self.iceberg
+        current = table.current_snapshot() if table is not None else None
+        return {} if current is None or current.summary is None else current.summary.additional_properties
+
+    @property
+    def source_id(self) -> int | None:
+        """The current snapshot's id, the version that a bookmark remembers."""
+        table = self.iceberg
+        current = table.current_snapshot() if table is not None else None
+        return current.snapshot_id if current else None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the current version's data files."""
+        return sum(file.bytes for file in self.source().files)
+
+
+def _data_file(file: IcebergFile, time_id: int | None) -> DataFile:
+    return DataFile(
+        path=file.file_path.removeprefix("file://"),
+        rows=file.record_count,
+        bytes=file.file_size_in_bytes,
+        first=_bound_day(file.lower_bounds, time_id),
+        last=_bound_day(file.upper_bounds, time_id),
+    )
+
+
+def _bound_day(bounds: Mapping[int, bytes] | None, time_id: int | None) -> date | None:
+    if time_id is None or not bounds or time_id not in bounds:
+        return None
+    micros = int.from_bytes(bounds[time_id], "little", signed=True)
+    return date.fromordinal(_EPOCH_DAY + micros // _DAY_MICROS)
+
+
+def _snapshot(entry: Any) -> Snapshot:
+    properties = dict(entry.summary.additional_properties) if entry.summary else {}
+    return Snapshot(
+        id=entry.snapshot_id,
+        at=datetime.fromtimestamp(entry.timestamp_ms / 1000, UTC),
+        operation=entry.summary.operation.value if entry.summary else "",
+        rows=int(properties.get("total-records", 0)),
+        summary=properties,
+    )
+
+

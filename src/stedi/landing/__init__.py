@@ -1,0 +1,1 @@
+"""From delivered files to landing tables and quarantine, nothing lost, nothing twice."""

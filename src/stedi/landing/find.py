@@ -1,0 +1,66 @@
+"""Finding delivered files: `customer`, `accelerometer` and `step_trainer` folders at any depth."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stedi.contract import load_tables
+from stedi.errors import UsageError
+from stedi.feeds.inspect import RawFile
+
+ENDINGS = tuple(
+    kind + packed for kind in (".json", ".jsonl", ".ndjson") for packed in ("", ".gz", ".zst")
+)
+
+
+@dataclass
+class Delivery:
+    """What a landing folder holds: files by feed, and files in a feed's folder left alone."""
+
+    feeds: dict[str, list[RawFile]] = field(default_factory=dict)
+    ignored: list[str] = field(default_factory=list)
+
+
+def find(landing: Path) -> Delivery:
+    """All delivered files below `landing`, by path; UsageError if no feed folder is there."""
+    feeds = {table.feed for table in load_tables().values() if table.feed}
+    if not landing.is_dir():
+        kind = "not a folder" if landing.exists() else "no such folder"
+        raise UsageError(f"{landing}: {kind}; give --landing the folder that holds the feeds")
+    delivery = Delivery({feed: [] for feed in feeds})
+    seen = False
+    for folder, feed in _feed_folders(landing.absolute(), feeds):
+        seen = True
+        for entry in sorted(os.scandir(folder), key=lambda e: e.name):
+            if entry.is_file() and not entry.name.startswith((".", "_")):
+                _sort_in(entry, feed, delivery)
+    if not seen:
+        raise UsageError(
+            f"{landing}: no folder named {', '.join(sorted(feeds))} in it; "
+            "give --landing the folder above them"
+        )
+    return delivery
+
+
+def _sort_in(entry: os.DirEntry[str], feed: str, delivery: Delivery) -> None:
+    if not entry.name.lower().endswith(ENDINGS):
+        delivery.ignored.append(entry.path)
+        return
+    try:
+        stat = entry.stat()
+    except FileNotFoundError:
+        return
+    delivery.feeds[feed].append(RawFile(entry.path, stat.st_size, stat.st_mtime_ns))
+
+
+def _feed_folders(landing: Path, feeds: set[str]) -> Iterator[tuple[str, str]]:
+    """Every folder below, with the feed of the nearest folder named after one."""
+    for folder, inner, _ in os.walk(landing, followlinks=False):
+        inner[:] = sorted(name for name in inner if not name.startswith((".", "_")))
+        parts = Path(folder).relative_to(landing.parent).parts
+        feed = next((part for part in reversed(parts) if part in feeds), None)
+        if feed:
+            yield folder, feed

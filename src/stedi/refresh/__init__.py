@@ -1,0 +1,1 @@
+"""Refreshing the promoted tables: bookmarks, verdicts, checks, publication, the record."""
