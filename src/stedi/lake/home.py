@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import secrets
 import time
 import tomllib
@@ -88,6 +89,16 @@ class Home:
                 f"({error.strerror}); restore it from a backup or set {KEY_VARIABLE}, "
                 "or every subject_id would change"
             ) from error
+
+    def set_consent(self, consent: str) -> None:
+        """Change the policy in stedi.toml; the next run refreshes what it changes."""
+        where = self.root / "stedi.toml"
+        text = where.read_text("utf-8")
+        line = re.compile(r"^consent *=.*$", re.MULTILINE)
+        try:
+            write_durably(where, line.sub(f'consent = "{consent}"', text))
+        except OSError as error:
+            raise storage_error(error, str(where)) from error
 
     @contextmanager
     def lock(self, wait: float = 0) -> Iterator[None]:

@@ -6,6 +6,7 @@ import os
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from stedi.errors import storage_error
 from stedi.simulate.choices import START, Choices, Progress, Simulated, check
 
 
@@ -46,7 +47,8 @@ def simulate(
     progress    called with (readings done, readings in all)
 
     `truth/expected.json` is written last: without it, a simulation is unfinished.
-    Raises stedi.errors.UsageError for a request that cannot be met.
+    Raises stedi.errors.UsageError for a request that cannot be met, StorageError when the
+    files cannot be written.
     """
     choices = Choices(
         out=Path(out),
@@ -67,7 +69,10 @@ def simulate(
     check(choices)
     from stedi.simulate.run import run
 
-    return run(choices, progress)
+    try:
+        return run(choices, progress)
+    except OSError as error:
+        raise storage_error(error, str(choices.out)) from error
 
 
 def _day(start: date) -> date:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -99,7 +100,7 @@ def _feed(choices: Choices, block: Block, name: str, feed: feeds.Feed) -> Writte
     day = choices.start + timedelta(days=block.day)
     prompt = choices.out / name / f"{day}-{block.number:05}.json"
     later = choices.out / name / f"{day + timedelta(days=1)}-{block.number:05}-late.json"
-    squeeze = choices.compress and block.number % 2 == 1
+    squeeze = choices.compress and block.number % 2 == 0
     written = Written()
     for number, (path, lines) in enumerate([(prompt, feed.prompt), (later, feed.later)]):
         rng = malformed.noise(choices.seed, name, 2 * block.number + number)
@@ -119,7 +120,8 @@ def write(
     """Write the lines of one file and the malformed ones among them; nothing when it is empty."""
     if not lines.count:
         return Written()
-    pieces, planted = lines.parts, Counter[str]()
+    pieces: Sequence[bytes | memoryview] = lines.parts
+    planted: Counter[str] = Counter()
     if dirty:
         pieces, planted = malformed.spliced(b"".join(lines.parts), feed, dirty, rng)
     if squeeze:

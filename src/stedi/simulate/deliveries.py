@@ -74,15 +74,11 @@ def _drawn(
     )
 
 
-def _pick(
-    shares: Floats, count: int, rng: np.random.Generator
-) -> Small:
+def _pick(shares: Floats, count: int, rng: np.random.Generator) -> Small:
     return np.searchsorted(np.cumsum(shares)[:-1], rng.random(count), side="right").astype(np.int32)
 
 
-def _stretches(
-    shares: Floats, instants: int, rng: np.random.Generator
-) -> Small:
+def _stretches(shares: Floats, instants: int, rng: np.random.Generator) -> Small:
     """Ways of delivery that hold for up to 64 instants on end: devices send in batches."""
     length = min(max(instants // 24, 1), 64)
     return np.repeat(_pick(shares, instants // length + 1, rng), length)[:instants]
@@ -108,4 +104,3 @@ def _tail(missing: int, *, phone: bool) -> tuple[Small, Small]:
     phones = [3] * full + [rest] * (rest > 0)
     trainers = [1] * full + [0] * (rest > 0)
     return np.array(phones, dtype=np.int32), np.array(trainers, dtype=np.int32)
-

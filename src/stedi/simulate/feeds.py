@@ -15,12 +15,12 @@ from stedi.simulate.rules import device_readings
 class Lines:
     """Lines of one file: their text in parts, and their number."""
 
-    parts: list[Bytes | bytes] = field(default_factory=list)
+    parts: list[bytes | memoryview] = field(default_factory=list)
     count: int = 0
 
-    def add(self, text: Bytes | bytes, count: int) -> None:
+    def add(self, text: Bytes, count: int) -> None:
         """Append the text of `count` lines."""
-        self.parts.append(text)
+        self.parts.append(text.data)
         self.count += count
 
 

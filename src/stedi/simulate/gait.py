@@ -81,7 +81,7 @@ class Gait:
     @cached_property
     def gravity(self) -> Singles:
         """What the phone feels at rest, (3,), in phone axes."""
-        return (self.rotation @ np.array([0.0, GRAVITY, 0.0])).astype(np.float32)
+        return np.asarray(self.rotation[:, 1] * GRAVITY, dtype=np.float32)
 
 
 @lru_cache(maxsize=512)

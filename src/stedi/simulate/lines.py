@@ -49,11 +49,13 @@ def step_trainer(serial: str, time: Ints, distance: Small) -> Bytes:
 def _joined(parts: list[str | NDArray[np.bytes_]], count: int) -> Bytes:
     """Rows of fixed-width cells, one column a part, without the zero bytes that fill them."""
     columns = [part.encode() if isinstance(part, str) else part for part in parts]
-    rows: Any = np.empty(count, dtype=[(f"f{at}", _type(column)) for at, column in enumerate(columns)])
+    rows: Any = np.empty(
+        count, dtype=[(f"f{at}", _type(column)) for at, column in enumerate(columns)]
+    )
     for at, column in enumerate(columns):
         rows[f"f{at}"] = column
     raw: Bytes = rows.view(np.uint8)
-    return raw[raw != 0]
+    return np.asarray(raw[raw != 0])
 
 
 def _type(column: bytes | NDArray[np.bytes_]) -> np.dtype[np.bytes_]:

@@ -80,7 +80,9 @@ def damaged(line: bytes, feed: str, reason: str, rng: np.random.Generator) -> by
     fields = [(key, json.dumps(value)) for key, value in json.loads(line).items()]
     match reason:
         case "not JSON":
-            return _pick(rng, (line[: len(line) // 2], b"503 Service Unavailable", line[:-1] + b","))
+            return _pick(
+                rng, (line[: len(line) // 2], b"503 Service Unavailable", line[:-1] + b",")
+            )
         case "not an object":
             values = "[" + ",".join(value for _, value in fields) + "]"
             return _pick(rng, (values.encode(), b"null", b"17", b'"heartbeat"'))

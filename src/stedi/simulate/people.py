@@ -13,16 +13,18 @@ from stedi.simulate.choices import DAY_MS, Choices
 from stedi.simulate.consent import Record
 
 FIRST = (
-    "Santosh Bobby Trevor Ashley Chris Lyn Sarah Jaya Neeraj Ben Dakota Travis Gail Edward "
-    "Manoj Liz Danny Spencer Larry Frank Christina Suresh Senthil Eric Craig David Jason "
-    "Angie Leslie Mark Chad Nadia Olga Pedro Quinn Rosa Tariq Ulla Viktor Wanda"
-).split()
+    "Santosh", "Bobby", "Trevor", "Ashley", "Chris", "Lyn", "Sarah", "Jaya", "Neeraj", "Ben",
+    "Dakota", "Travis", "Gail", "Edward", "Manoj", "Liz", "Danny", "Spencer", "Larry", "Frank",
+    "Christina", "Suresh", "Senthil", "Eric", "Craig", "David", "Jason", "Angie", "Leslie",
+    "Mark", "Chad", "Nadia", "Olga", "Pedro", "Quinn", "Rosa", "Tariq", "Ulla", "Viktor", "Wanda",
+)  # fmt: skip
 LAST = (
-    "Clayton Habschied Anandh Khatri Doshi Staples Mitra Davis Gonzalez Harris Jones Smith "
-    "Fibonnaci Sanchez Ahmed Abram Lincoln Wu Olson Rosewell Spencer Aristides Bianchi Okafor "
-    "Nakamura Petrov Quispe Romero Sato Tran Ueda Varga Weiss Xu Yilmaz Zhang Silva Kovacs Novak "
-    "Lopez"
-).split()
+    "Clayton", "Habschied", "Anandh", "Khatri", "Doshi", "Staples", "Mitra", "Davis", "Gonzalez",
+    "Harris", "Jones", "Smith", "Fibonnaci", "Sanchez", "Ahmed", "Abram", "Lincoln", "Wu",
+    "Olson", "Rosewell", "Spencer", "Aristides", "Bianchi", "Okafor", "Nakamura", "Petrov",
+    "Quispe", "Romero", "Sato", "Tran", "Ueda", "Varga", "Weiss", "Xu", "Yilmaz", "Zhang",
+    "Silva", "Kovacs", "Novak", "Lopez",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,8 @@ def _address(name: str, number: int) -> str:
 def _devices(seed: int, number: int, people: int) -> tuple[tuple[str, ...], tuple[bool, ...]]:
     own = [_serial(seed, number, place) for place in range(consent.devices_of(number))]
     claimed = any(
-        consent.borrowed_from(other) == number for other in range(number + 1, min(number + 3, people))
+        consent.borrowed_from(other) == number
+        for other in range(number + 1, min(number + 3, people))
     )
     contested = [claimed] + [False] * (len(own) - 1)
     lender = consent.borrowed_from(number)

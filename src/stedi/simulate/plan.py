@@ -37,7 +37,7 @@ class Recordings:
 
     def time(self, index: Ints) -> Ints:
         """Epoch milliseconds of instants of the grid: the same for everybody."""
-        return np.floor(index * self.period).astype(np.int64)
+        return np.asarray(np.floor(index * self.period), dtype=np.int64)
 
     @property
     def readings(self) -> int:
@@ -58,7 +58,7 @@ class Block:
 
 def has_phone(people: int) -> Flags:
     """Which people ever open the app: one in twenty never does."""
-    return np.arange(people) % 20 != WITHOUT_PHONE
+    return np.asarray(np.arange(people) % 20 != WITHOUT_PHONE)
 
 
 def people_of(choices: Choices) -> int:
@@ -124,7 +124,7 @@ def _total(choices: Choices, people: int, each: Floats, pieces: int) -> int:
 def _share(total: int, weight: Floats) -> Ints:
     """Whole numbers in proportion to `weight` that add up to `total`."""
     edges = np.round(total * np.cumsum(weight) / weight.sum()).astype(np.int64)
-    return np.diff(edges, prepend=0)
+    return np.asarray(np.diff(edges, prepend=0))
 
 
 def _seconds(
@@ -136,7 +136,7 @@ def _seconds(
     if pieces > 2 or longest > 3600:
         # Twice the length keeps the pieces apart, whatever a recording's exact end is.
         habit = rng.choice([0.0, MORNING, NOON, MIDNIGHT - 0.5], people) * 3600
-        return habit[person] + piece * np.ceil(2 * longest + 8 / choices.rate)
+        return np.asarray(habit[person] + piece * np.ceil(2 * longest + 8 / choices.rate))
     return _hours(rng, people, person, piece, instants / choices.rate)
 
 

@@ -62,13 +62,11 @@ class Recording:
 def make(choices: Choices, plan: Recordings, at: int, person: Person) -> Recording:
     """Recording number `at` of the plan, the same whichever are made beside it."""
     rng = stream(choices.seed, "recording", at)
-    way = deliveries.draw(
-        int(plan.lines[at]), rng, phone=person.phone, irregular=choices.irregular
-    )
+    way = deliveries.draw(int(plan.lines[at]), rng, phone=person.phone, irregular=choices.irregular)
     names = _names(person, rng)
     time = plan.time(plan.first[at] + np.arange(len(way)))
     who = gait.draw(choices.seed, person.number, rotated=choices.rotated)
-    walked = walk.draw(who, len(way) / choices.rate, rng)
+    walked = walk.draw(who, (len(way) - 1) / choices.rate, rng)
     distance = sensors.distances(who, walked, (time - time[0]) / 1000, rng)
     return Recording(
         person=person,

@@ -1,0 +1,272 @@
+"""The Python face: open a lake, run it, read its tables, ask it questions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stedi import account as accounts
+from stedi.contract import Table, find_table, load_tables, refresh_order
+from stedi.engines.base import Engine, Params, Query
+from stedi.errors import UsageError
+from stedi.lake import home as homes
+from stedi.lake.home import Home
+from stedi.lake.model import Snapshot, Source
+from stedi.run import Progress, RunResult, params_of, run_lake
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from stedi.checks import Result
+    from stedi.lake.store import Store
+
+ENGINES = ("duckdb", "spark")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows to read in the form you like; nothing is read before you ask."""
+
+    lake: Lake
+    query: Query
+
+    def batches(self) -> pa.RecordBatchReader:
+        """Record batches one at a time, for data larger than memory."""
+        return self.lake.engine.query(self.query)
+
+    def to_arrow(self) -> pa.Table:
+        """All rows as an Arrow table."""
+        return self.batches().read_all()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """All rows as a pandas frame (`pip install stedi-lakehouse[pandas]`)."""
+        return self.to_arrow().to_pandas()
+
+    def to_polars(self) -> pl.DataFrame:
+        """All rows as a Polars frame (`pip install stedi-lakehouse[polars]`)."""
+        import polars
+
+        frame = polars.from_arrow(self.to_arrow())
+        assert isinstance(frame, polars.DataFrame)
+        return frame
+
+    def to_duckdb(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+        """A lazy relation of your own (fresh) DuckDB connection; views are made in it."""
+        from stedi.engines.duckdb.user import relate
+
+        return relate(connection, self.query)
+
+    def write(self, path: Path | str) -> int:
+        """Write to a .parquet or .csv file; the number of rows."""
+        from stedi.engines.duckdb.user import copy_to
+
+        home = self.lake.home
+        return copy_to(home.memory, home.scratch, self.query, _checked_path(Path(path)))
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for batch in self.batches():
+            yield from batch.to_pylist()
+
+
+@dataclass(frozen=True)
+class TableStatus:
+    """One table at a glance; `newest` is the latest event time in its files, to the day."""
+
+    table: str
+    rows: int
+    files: int
+    bytes: int
+    snapshots: int
+    published: datetime | None
+    newest: str
+
+
+class Lake:
+    """One lake: a folder with Iceberg tables, their catalog, a policy and a secret key."""
+
+    def __init__(self, home: Home, engine: str = "duckdb") -> None:
+        if engine not in ENGINES:
+            raise UsageError(f"engine is {engine!r}; use one of {', '.join(ENGINES)}")
+        self.home = home
+        self._engine_name = engine
+
+    def __repr__(self) -> str:
+        return f"<Lake {self.home.root}>"
+
+    def __enter__(self) -> Lake:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @cached_property
+    def store(self) -> Store:
+        """The tables behind the catalog."""
+        from stedi.lake.store import Store
+
+        return Store(self.home)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """Where the work is done."""
+        if self._engine_name == "spark":
+            raise UsageError("the spark engine is not part of this version; use --engine duckdb")
+        from stedi.engines.duckdb import DuckDBEngine
+
+        return DuckDBEngine(self.home.memory, self.home.scratch)
+
+    @property
+    def params(self) -> Params:
+        """Query parameters of the policy; secret, never to be printed."""
+        return params_of(self.store)
+
+    def run(
+        self,
+        landing: Path | str | None = None,
+        progress: Callable[[Progress], None] = lambda step: None,
+        wait: float = 0,
+    ) -> RunResult:
+        """Land what is new below `landing`, refresh what it changes.
+
+        Waits up to `wait` seconds for another run; raises CheckFailed, LakeBusyError,
+        StorageError or UsageError, and leaves every table as it was or as it will be.
+        """
+        with self.home.lock(wait):
+            folder = Path(landing) if landing is not None else None
+            return run_lake(self.store, self.engine, folder, progress)
+
+    def table(self, name: str, as_of: str | None = None) -> Rows:
+        """The rows of one table, now or as of a time or snapshot."""
+        contract = find_table(name)
+        moment = self._moment(as_of)
+        self._must_exist(contract)
+        sources = {contract.name: self._source(contract.name, moment)}
+        return Rows(self, Query(f'SELECT * FROM "{contract.name}"', sources))
+
+    def sql(self, sql: str, as_of: str | None = None) -> Rows:
+        """The rows of one SELECT over the lake's tables, by bare name or zone.table."""
+        moment = self._moment(as_of)
+        wanted = [name for name in load_tables() if name in sql.lower()]
+        return Rows(self, Query(sql, {name: self._source(name, moment) for name in wanted}))
+
+    def account(self) -> list[accounts.Line]:
+        """Rows in, out and excluded by reason, for every table."""
+        return accounts.account(self.store, self.engine)
+
+    def why(self, email: str) -> list[accounts.Trail]:
+        """What became of one person's rows, table by table."""
+        return accounts.why(self.store, self.engine, self.params, email)
+
+    def check(self) -> list[Result]:
+        """Every validation: declared checks, the balance, the proof by column lineage."""
+        from stedi import checks
+        from stedi.refresh.tables import check_all
+
+        found = check_all(self.store, self.engine, self.params)
+        return [*checks.declared(found), *checks.balance(self.account()), *checks.lineage()]
+
+    def status(self) -> list[TableStatus]:
+        """Every table with its size and age."""
+        return [self._status(table) for table in load_tables().values()]
+
+    def history(self, table: str | None = None) -> list[tuple[str, Snapshot]]:
+        """Snapshots still kept, oldest first, of one table or of all."""
+        names = [find_table(table).name] if table else list(load_tables())
+        found = [
+            (load_tables()[name].full_name, snapshot)
+            for name in names
+            for snapshot in self.store.table(name).snapshots()
+        ]
+        return sorted(found, key=lambda pair: pair[1].at)
+
+    def close(self) -> None:
+        """Let go of the catalog and of the engine's scratch files."""
+        if "engine" in self.__dict__:
+            self.engine.close()
+        if "store" in self.__dict__:
+            self.store.close()
+
+    def _status(self, table: Table) -> TableStatus:
+        stored = self.store.table(table.name)
+        source = self._source(table.name, None)
+        kept = stored.snapshots()
+        newest = max((file.last for file in source.files if file.last), default=None)
+        return TableStatus(
+            table=table.full_name,
+            rows=source.rows,
+            files=len(source.files),
+            bytes=sum(file.bytes for file in source.files),
+            snapshots=len(kept),
+            published=kept[-1].at if kept else None,
+            newest=newest.isoformat() if newest else "",
+        )
+
+    def _source(self, name: str, moment: datetime | None) -> Source:
+        stored = self.store.table(name)
+        if moment is None:
+            if name == "quarantine":
+                return accounts.quarantine(self.store)
+            return stored.source()
+        past = [snapshot for snapshot in stored.snapshots() if snapshot.at <= moment]
+        if not past:
+            return Source(name, stored.source().fields, [])
+        return stored.source(past[-1].id)
+
+    def _must_exist(self, table: Table) -> None:
+        if self.store.table(table.name).iceberg is None:
+            raise UsageError(f"{table.full_name} is still empty; run `stedi run --landing DIR`")
+
+    def _moment(self, as_of: str | None) -> datetime | None:
+        if as_of is None:
+            return None
+        if as_of.isdigit():
+            return self._snapshot_time(int(as_of))
+        try:
+            moment = datetime.fromisoformat(as_of)
+        except ValueError:
+            raise UsageError(
+                f"--as-of {as_of!r}: give a time such as 2026-01-31T12:00 (UTC) or a snapshot "
+                "from `stedi history`"
+            ) from None
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+    def _snapshot_time(self, number: int) -> datetime:
+        for _, snapshot in self.history():
+            if snapshot.id == number:
+                return snapshot.at
+        raise UsageError(f"there is no snapshot {number}; `stedi history` lists them")
+
+
+def _checked_path(path: Path) -> Path:
+    if path.suffix.lower() not in (".parquet", ".csv"):
+        raise UsageError(f"{path}: the file's name must end in .parquet or .csv")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"{path.absolute().parent}: no such folder")
+    return path
+
+
+def open_lake(path: Path | str = "lake", engine: str = "duckdb") -> Lake:
+    """The lake in a folder; LakeError if there is none."""
+    return Lake(homes.open_home(Path(path)), engine)
+
+
+def create_lake(path: Path | str = "lake", consent: str = "since", engine: str = "duckdb") -> Lake:
+    """Make an empty lake with a policy (`since` or `any`) and a secret key of its own."""
+    return Lake(homes.create(Path(path), consent), engine)
+
+
+def tables() -> Mapping[str, Table]:
+    """The contracts of all tables by bare name."""
+    return load_tables()
+
+
+def promoted() -> list[Table]:
+    """The contracts of the tables that a run refreshes, in order."""
+    return refresh_order()

@@ -1,0 +1,65 @@
+"""All validations of a lake in one list: declared checks, the balance, the proof by lineage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stedi.account import Line
+from stedi.contract import load_tables
+from stedi.contract.lineage import identifying_paths, undeclared_pii
+from stedi.engines.base import Finding
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome of one validation; `severity` is fail or warn."""
+
+    table: str
+    name: str
+    passed: bool
+    severity: str
+    detail: str = ""
+
+
+def declared(findings: list[Finding]) -> list[Result]:
+    """The checks of the table.yaml files."""
+    return [
+        Result(f.table, f.check.name, f.passed, f.check.severity, _detail(f)) for f in findings
+    ]
+
+
+def _detail(finding: Finding) -> str:
+    return "" if finding.passed else f"{finding.broken:,} rows, such as {finding.example}"
+
+
+def balance(lines: list[Line]) -> list[Result]:
+    """Rows in = rows out + excluded, and the table holds what went out."""
+    return [
+        Result(
+            line.table,
+            "rows in = rows out + excluded",
+            line.balanced,
+            "fail",
+            f"{line.rows_in:,} = {line.rows_out:,} + {sum(line.excluded.values()):,}"
+            + ("" if line.balanced else f", but the table holds {line.stored:,}"),
+        )
+        for line in lines
+    ]
+
+
+def lineage() -> list[Result]:
+    """No identifying column reaches a table that forbids them, proved from the SQL alone."""
+    tables = load_tables()
+    results = []
+    for table in tables.values():
+        if table.identifying == "never":
+            paths = identifying_paths(tables, table)
+            detail = "; ".join(map(str, paths))
+            results.append(
+                Result(table.full_name, "no identifying column reaches it", not paths, "fail", detail)
+            )
+    undeclared = undeclared_pii(tables)
+    return [
+        *results,
+        Result("all tables", "personal columns are declared", not undeclared, "fail", "; ".join(undeclared)),
+    ]

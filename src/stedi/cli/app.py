@@ -1,0 +1,82 @@
+"""The commands, put together; errors become messages and exit codes here and only here."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stedi import __version__
+from stedi.cli import demo, prove, read, runs, simulate
+from stedi.cli.output import say
+from stedi.errors import StediError
+
+app = typer.Typer(
+    name="stedi",
+    help="From three JSON feeds to training data, with every row accounted for.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for module in (demo, runs, prove, read, simulate):
+    module.register(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"stedi {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    ctx: typer.Context,
+    lake: Annotated[
+        Path | None,
+        typer.Option("--lake", envvar="STEDI_LAKE", metavar="PATH", help="The lake's folder."),
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    ctx.obj = lake
+
+
+def run() -> int:
+    """Run the command line; the exit code."""
+    gc.freeze()
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
+        return int(code or 0)
+    except StediError as error:
+        say(f"error: {error}")
+        return error.exit_code
+    except typer.Exit as ended:
+        return ended.exit_code
+    except typer.Abort:
+        return _stopped()
+    except KeyboardInterrupt:
+        return _stopped()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except typer.TyperException as error:
+        error.show()
+        return 2
+
+
+def _terminate(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _stopped() -> int:
+    say("stopped; the lake is as it was before or after the step in hand, run again to go on")
+    return 130

@@ -1,0 +1,77 @@
+"""stedi demo."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stedi.api import Lake, create_lake
+from stedi.cli.options import LakePath, lake_path
+from stedi.cli.output import Format, emit, reasons, say
+from stedi.cli.runs import Talk, summarise
+from stedi.errors import UsageError
+from stedi.lake.home import is_lake
+
+PEOPLE, DAYS, DIRTY = 200, 3, 0.001
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command()(demo)
+
+
+def demo(
+    ctx: typer.Context,
+    lake: LakePath = None,
+    people: Annotated[int, typer.Option(help="Customers to simulate.")] = PEOPLE,
+) -> None:
+    """Simulate, run, show what happened."""
+    path = lake_path(ctx, lake)
+    if is_lake(path):
+        raise UsageError(
+            f"{path}: there is a lake already; look at it with `stedi status --lake {path}`, "
+            "or give the demo another --lake"
+        )
+    feeds = Path(tempfile.mkdtemp(prefix="stedi-demo-"))
+    try:
+        _simulate(feeds / "landing", people)
+        with create_lake(path) as opened:
+            result = opened.run(feeds / "landing", Talk())
+            summarise(opened, result, sum(r.account.seconds for r in result.refreshed))
+            _show(opened, path)
+    finally:
+        shutil.rmtree(feeds, ignore_errors=True)
+
+
+def _simulate(out: Path, people: int) -> None:
+    from stedi.simulate import simulate
+
+    say(f"simulating {people} people over {DAYS} days, {DIRTY:.1%} of the lines malformed")
+    simulate(out, people=people, days=DAYS, dirty=DIRTY)
+
+
+def _show(lake: Lake, path: Path) -> None:
+    print("\nEvery row accounted for: in = out + excluded\n")
+    emit(
+        (
+            {
+                "table": line.table,
+                "rows in": line.rows_in,
+                "rows out": line.rows_out,
+                "excluded": sum(line.excluded.values()),
+                "why": reasons(line.excluded),
+            }
+            for line in lake.account()
+        ),
+        Format.table,
+    )
+    where = f"--lake {path}"
+    print(f"\nThe lake is at {lake.home.root}. Try next:\n")
+    print(f"  stedi preview machine_learning_curated -n 5 {where}")
+    print(f"  stedi check {where}")
+    print(f'  stedi sql "SELECT subject_id, count(*) AS readings FROM machine_learning_curated '
+          f'GROUP BY 1 ORDER BY 2 DESC LIMIT 5" {where}')

@@ -1,0 +1,120 @@
+"""The only writer: stdout is data, stderr is talk.
+
+`table` for people, `json` a list of objects (times in ISO 8601 UTC), `csv` with a header.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from enum import StrEnum
+from itertools import islice
+from typing import Any
+
+MOST_TABLE_ROWS = 1_000
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+class Format(StrEnum):
+    """How rows are printed."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+def say(text: str = "") -> None:
+    """Talk to the user, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def emit(rows: Iterable[Mapping[str, Any]], form: Format, columns: Sequence[str] = ()) -> None:
+    """Print rows on stdout; `columns` names the header where there may be no row."""
+    stream = iter(rows)
+    if form is Format.json:
+        _emit_json(stream)
+    elif form is Format.csv:
+        _emit_csv(stream, columns)
+    else:
+        _emit_table(stream, columns)
+
+
+def _emit_json(rows: Iterator[Mapping[str, Any]]) -> None:
+    mark = "["
+    for row in rows:
+        sys.stdout.write(f"{mark}\n  {json.dumps(row, default=_plain, ensure_ascii=False)}")
+        mark = ","
+    sys.stdout.write("[]\n" if mark == "[" else "\n]\n")
+
+
+def _emit_csv(rows: Iterator[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    first = next(rows, None)
+    header = list(columns or (first or {}))
+    if header:
+        writer.writerow(header)
+    while first is not None:
+        writer.writerow([_cell(first[name]) for name in header])
+        first = next(rows, None)
+
+
+def _emit_table(rows: Iterator[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    shown = list(islice(rows, MOST_TABLE_ROWS))
+    header = list(columns or (shown[0] if shown else ()))
+    if not header:
+        return say("no rows")
+    numeric = {n for n in header if any(isinstance(row[n], int | float) for row in shown)}
+    cells = [[visible(_cell(row[name])) for name in header] for row in shown]
+    widths = [max(len(n), *(len(row[i]) for row in cells), 0) for i, n in enumerate(header)]
+    print("  ".join(n.rjust(w) if n in numeric else n.ljust(w) for n, w in zip(header, widths, strict=True)).rstrip())
+    print("  ".join("─" * width for width in widths))
+    for row in cells:
+        print("  ".join(c.rjust(w) if n in numeric else c.ljust(w) for n, c, w in zip(header, row, widths, strict=True)).rstrip())
+    if next(rows, None) is not None:
+        say(f"the first {MOST_TABLE_ROWS:,} rows; --format csv or --out FILE for all of them")
+
+
+def visible(text: str) -> str:
+    """Text with its control characters written out, so that data cannot steer a terminal."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, dict | list):
+        return json.dumps(value, default=_plain, ensure_ascii=False)
+    return str(_plain(value)) if isinstance(value, date | datetime | bytes) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value)
+
+
+def reasons(excluded: Mapping[str, int]) -> str:
+    """Excluded rows by reason, the most frequent first, in one line."""
+    ranked = sorted(excluded.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(f"{count:,} {reason}" for reason, count in ranked)
+
+
+def size(amount: float) -> str:
+    """Bytes for people."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"

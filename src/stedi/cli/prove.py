@@ -1,0 +1,81 @@
+"""stedi account, stedi check."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from stedi.cli.options import Form, LakePath, open_at
+from stedi.cli.output import Format, emit, reasons, say
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(account)
+    app.command()(check)
+
+
+def account(
+    ctx: typer.Context,
+    why: Annotated[
+        str | None, typer.Option(metavar="EMAIL", help="Follow one person through the tables.")
+    ] = None,
+    lake: LakePath = None,
+    form: Form = Format.table,
+) -> None:
+    """Every row accounted for: in = out + excluded, by reason. Exit code 1 if not."""
+    with open_at(ctx, lake) as opened:
+        if why is not None:
+            return emit((_trail(t, form) for t in opened.why(why)), form)
+        lines = opened.account()
+        emit((_line(line, form) for line in lines), form)
+        unbalanced = [line.table for line in lines if not line.balanced]
+        if unbalanced:
+            say(f"does not balance: {', '.join(unbalanced)}; run `stedi check` for more")
+            raise typer.Exit(1)
+
+
+def _line(line: object, form: Format) -> dict[str, object]:
+    excluded = getattr(line, "excluded", {})
+    sources = getattr(line, "sources", {})
+    shown = form is Format.json
+    return {
+        "table": getattr(line, "table", ""),
+        "rows_in": getattr(line, "rows_in", 0),
+        "rows_out": getattr(line, "rows_out", 0),
+        "excluded": sum(excluded.values()),
+        "balance": "ok" if getattr(line, "balanced", False) else "BROKEN",
+        "sources": dict(sources) if shown else ", ".join(sources),
+        "reasons": dict(excluded) if shown else reasons(excluded),
+    }
+
+
+def _trail(trail: object, form: Format) -> dict[str, object]:
+    excluded = getattr(trail, "excluded", {})
+    return {
+        "table": getattr(trail, "table", ""),
+        "rows_in": getattr(trail, "rows_in", 0),
+        "rows_out": getattr(trail, "rows_out", 0),
+        "reasons": dict(excluded) if form is Format.json else reasons(excluded),
+    }
+
+
+def check(ctx: typer.Context, lake: LakePath = None, form: Form = Format.table) -> None:
+    """Run every declared check, the balance, and the proof by lineage. Exit code 1 on failure."""
+    with open_at(ctx, lake) as opened:
+        results = opened.check()
+        emit(
+            (
+                {
+                    "result": "ok" if r.passed else r.severity,
+                    "table": r.table,
+                    "check": r.name,
+                    "detail": r.detail,
+                }
+                for r in results
+            ),
+            form,
+        )
+        if any(not r.passed and r.severity == "fail" for r in results):
+            raise typer.Exit(1)

@@ -1,0 +1,131 @@
+"""stedi init, stedi run."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stedi.api import Lake, create_lake, open_lake
+from stedi.cli.options import Consent, ConsentOption, EngineName, EngineOption, LakePath, lake_path
+from stedi.cli.output import reasons, say
+from stedi.errors import UsageError
+from stedi.lake.home import is_lake
+from stedi.run import Progress, RunResult
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(init)
+    app.command()(run)
+
+
+def init(ctx: typer.Context, lake: LakePath = None, consent: ConsentOption = None) -> None:
+    """Make an empty lake (`run` does it too)."""
+    path = lake_path(ctx, lake)
+    if is_lake(path):
+        raise UsageError(f"{path}: there is a lake already; its policy is in {path / 'stedi.toml'}")
+    create_lake(path, (consent or Consent.since).value)
+    say(f"made a lake at {path.absolute()}; next: stedi run --lake {path} --landing DIR")
+
+
+def run(
+    ctx: typer.Context,
+    landing: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder above customer, accelerometer, step_trainer."),
+    ] = None,
+    lake: LakePath = None,
+    engine: EngineOption = EngineName.duckdb,
+    consent: ConsentOption = None,
+    wait: Annotated[float, typer.Option(metavar="SECONDS", help="Wait for another run.")] = 0,
+) -> None:
+    """Land what is new, refresh what it changes.
+
+    Without --landing nothing is landed; tables are refreshed if a query or the policy changed.
+    """
+    with open_or_create(lake_path(ctx, lake), landing, consent, engine.value) as opened:
+        started = time.monotonic()
+        result = opened.run(landing, Talk(), wait)
+        summarise(opened, result, time.monotonic() - started)
+
+
+def open_or_create(
+    path: Path, landing: Path | None, consent: Consent | None, engine: str
+) -> Lake:
+    """The lake of a run; made now if there is something to land."""
+    if is_lake(path):
+        opened = open_lake(path, engine)
+        if consent and consent.value != opened.home.consent:
+            opened.home.set_consent(consent.value)
+            return open_lake(path, engine)
+        return opened
+    if landing is None:
+        raise UsageError(f"{path}: there is no lake; give --landing DIR to make one from feeds")
+    if not landing.is_dir():
+        raise UsageError(f"{landing}: no such folder; give --landing the folder of the feeds")
+    return create_lake(path, (consent or Consent.since).value, engine)
+
+
+class Talk:
+    """Progress on stderr: one line rewritten on a terminal, a line a step elsewhere."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+        self._started = time.monotonic()
+        self._spoken = self._started
+
+    def __call__(self, step: Progress) -> None:
+        if step.stage != "landing":
+            self._line(f"{step.stage:34} {step.rows:>12,} rows", last=True)
+            return
+        now = time.monotonic()
+        done = step.of_bytes > 0 and step.bytes >= step.of_bytes
+        if done or self._live or now - self._spoken > 5:
+            self._spoken = now
+            self._line(self._landing(step, now - self._started), last=done)
+
+    def _landing(self, step: Progress, seconds: float) -> str:
+        rate = step.rows / max(seconds, 1e-3)
+        text = f"landing {step.files:,} files, {step.rows:,} lines, {rate:,.0f}/s"
+        if 0 < step.bytes < step.of_bytes:
+            left = seconds * (step.of_bytes - step.bytes) / step.bytes
+            text += f", {step.bytes / step.of_bytes:.0%}, {left:.0f} s left"
+        return text
+
+    def _line(self, text: str, last: bool) -> None:
+        if self._live:
+            print(f"\r\x1b[K{text}", end="\n" if last else "", file=sys.stderr, flush=True)
+        else:
+            say(text)
+
+
+def summarise(lake: Lake, result: RunResult, seconds: float) -> None:
+    """What the run did, in a few lines on stderr."""
+    for feed, count in result.landed.items():
+        if count.files:
+            say(f"landed {feed}: {count.landed:,} lines from {count.files:,} files" + _detail(count))
+    for refreshed in result.refreshed:
+        account = refreshed.account
+        left = f"; left out: {reasons(account.excluded)}" if account.excluded else ""
+        say(f"{account.table}: {account.rows_out:,} of {account.rows_in:,} rows{left}")
+        for warning in refreshed.warnings:
+            say(f"  warning: {warning.check.name}: {warning.example}")
+    if result.ignored:
+        say(f"left alone {len(result.ignored)} files that are not JSON, such as {result.ignored[0]}")
+    verdict = "done" if result.changed else "nothing new, nothing changed"
+    say(f"{verdict} in {seconds:.2f} s; lake: {lake.home.root}")
+
+
+def _detail(count: object) -> str:
+    text = ""
+    if quarantined := getattr(count, "quarantined", 0):
+        text += f", {quarantined:,} quarantined"
+    if replaced := getattr(count, "replaced", 0):
+        text += f", {replaced:,} files replaced"
+    if columns := getattr(count, "columns", []):
+        text += f", new columns {', '.join(dict.fromkeys(columns))}"
+    return text
