@@ -7,7 +7,7 @@ carriage return at the end of a line are dropped. Nothing else is changed.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -55,12 +55,13 @@ def _inflate(file: BinaryIO, fresh: Any) -> Iterator[bytes]:
 
 @dataclass(frozen=True)
 class Lines:
-    """Consecutive lines of one file: (line number counted from 1, bytes) pairs.
+    """Consecutive non-blank lines of one file, with their numbers counted from 1.
 
-    `flaw` says why the last of them is not a line at all: damaged data, or too long.
+    `flaw` says why the only line here is not a line at all: damaged data, or too long.
     """
 
-    lines: list[tuple[int, bytes]]
+    numbers: Sequence[int]
+    lines: list[bytes]
     flaw: str = ""
 
 
@@ -75,13 +76,13 @@ def read_lines(path: str, size: int = 32 * BLOCK) -> Iterator[Lines]:
             skipping = not newline
         data = rest + data
         cut = len(data) if ended and not flaw else data.rfind(b"\n") + 1
-        yield Lines(_numbered(data[:cut], number))
+        yield _numbered(data[:cut], number)
         number += data.count(b"\n", 0, cut)
         rest = data[cut:]
         if len(rest) > LONGEST_LINE:
             flaw, rest, skipping = f"line longer than {LONGEST_LINE >> 20} MiB", rest[:BLOCK], True
         if flaw:
-            yield Lines([(number, rest)], flaw)
+            yield Lines([number], [rest], flaw)
             number, rest = number + 1, b""
 
 
@@ -99,8 +100,13 @@ def _take(source: Iterator[bytes], size: int) -> tuple[bytes, str, bool]:
     return b"".join(parts), "", True
 
 
-def _numbered(data: bytes, first: int) -> list[tuple[int, bytes]]:
+def _numbered(data: bytes, first: int) -> Lines:
     if first == 1 and data.startswith(_BOM):
         data = data[3:]
-    lines = enumerate(data.split(b"\n"), start=first)
-    return [(number, line) for number, line in lines if line.strip()]
+    lines = data.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    if all(map(bytes.strip, lines)):
+        return Lines(range(first, first + len(lines)), lines)
+    kept = [(number, line) for number, line in enumerate(lines, first) if line.strip()]
+    return Lines([number for number, _ in kept], [line for _, line in kept])

@@ -33,7 +33,8 @@ from stedi.engines.duckdb.session import (
     rows_of,
     storage_errors,
 )
-from stedi.engines.duckdb.text import TextLanding, as_text
+from stedi.engines.duckdb.loose import as_text
+from stedi.engines.duckdb.text import TextLanding
 from stedi.engines.duckdb.writing import write
 from stedi.lake.durable import remove_files
 from stedi.lake.model import DataFile, Source, Target
