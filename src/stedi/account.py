@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from stedi.contract import Table, load_tables, refresh_order
 from stedi.contract.sql import translate
 from stedi.engines.base import Engine, Params, Query
-from stedi.landing import ledger
+from stedi.errors import ContractError
 from stedi.lake.model import Source
 from stedi.lake.store import Store
+from stedi.landing import ledger
 from stedi.refresh.bookmark import account_of
 
 
@@ -133,7 +134,8 @@ def _serials(store: Store, engine: Engine, person: str) -> list[str]:
 
 def belongs(store: Store, table: Table, person: str, serials: list[str]) -> str:
     """A condition, in the embedded engine's SQL, that holds for the person's rows of a table."""
-    assert table.person is not None
+    if table.person is None:
+        raise ContractError(f"{table.full_name}: table.yaml does not say whose a row is")
     column = '"' + table.person.column + '"'
     match table.person.by:
         case "email":
@@ -150,9 +152,7 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _landed(
-    store: Store, engine: Engine, table: Table, person: str, serials: list[str]
-) -> Trail:
+def _landed(store: Store, engine: Engine, table: Table, person: str, serials: list[str]) -> Trail:
     held = _count(store, engine, table, person, serials)
     sources = {"quarantine": quarantine(store)}
     text = belongs(store, load_tables()["quarantine"], person, serials)

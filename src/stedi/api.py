@@ -53,9 +53,7 @@ class Rows:
         """All rows as a Polars frame (`pip install stedi-lakehouse[polars]`)."""
         import polars
 
-        frame = polars.from_arrow(self.to_arrow())
-        assert isinstance(frame, polars.DataFrame)
-        return frame
+        return polars.DataFrame(self.to_arrow())
 
     def to_duckdb(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
         """A lazy relation of your own (fresh) DuckDB connection; views are made in it."""

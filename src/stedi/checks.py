@@ -23,9 +23,7 @@ class Result:
 
 def declared(findings: list[Finding]) -> list[Result]:
     """The checks of the table.yaml files."""
-    return [
-        Result(f.table, f.check.name, f.passed, f.check.severity, _detail(f)) for f in findings
-    ]
+    return [Result(f.table, f.check.name, f.passed, f.check.severity, _detail(f)) for f in findings]
 
 
 def _detail(finding: Finding) -> str:
@@ -56,10 +54,18 @@ def lineage() -> list[Result]:
             paths = identifying_paths(tables, table)
             detail = "; ".join(map(str, paths))
             results.append(
-                Result(table.full_name, "no identifying column reaches it", not paths, "fail", detail)
+                Result(
+                    table.full_name, "no identifying column reaches it", not paths, "fail", detail
+                )
             )
     undeclared = undeclared_pii(tables)
     return [
         *results,
-        Result("all tables", "personal columns are declared", not undeclared, "fail", "; ".join(undeclared)),
+        Result(
+            "all tables",
+            "personal columns are declared",
+            not undeclared,
+            "fail",
+            "; ".join(undeclared),
+        ),
     ]

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from stedi.contract import load_tables
 from stedi.engines.base import Engine, Params
+from stedi.lake.home import hmac_pads
+from stedi.lake.store import Store
 from stedi.landing.find import find
 from stedi.landing.land import FeedCount, Landing
 from stedi.landing.ledger import landing_table
-from stedi.lake.home import hmac_pads
-from stedi.lake.store import Store
 from stedi.refresh.record import catch_up, published_rows, record
 from stedi.refresh.tables import Refresh, refresh_tables
 
@@ -74,7 +74,9 @@ def run_lake(
     refreshed = refresh_tables(
         store, engine, params_of(store), run, lambda t, rows: progress(Progress(t, rows=rows))
     )
-    record(store, run, [*_landing_rows(store, engine, run, counts), *published_rows(store, run[:-1])])
+    record(
+        store, run, [*_landing_rows(store, engine, run, counts), *published_rows(store, run[:-1])]
+    )
     return RunResult(run, counts, refreshed, delivery.ignored if delivery else [])
 
 

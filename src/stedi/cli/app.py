@@ -13,7 +13,7 @@ import typer
 
 from stedi import __version__
 from stedi.cli import demo, prove, read, runs, simulate
-from stedi.cli.output import say
+from stedi.cli.output import say, show
 from stedi.errors import StediError
 
 app = typer.Typer(
@@ -30,7 +30,7 @@ for module in (demo, runs, prove, read, simulate):
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"stedi {__version__}")
+        show(f"stedi {__version__}")
         raise typer.Exit
 
 
@@ -69,7 +69,8 @@ def run() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except typer.TyperException as error:
-        error.show()
+        show_error = getattr(error, "show", None)
+        show_error() if show_error else say(f"error: {error}")
         return 2
 
 

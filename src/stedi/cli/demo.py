@@ -11,7 +11,7 @@ import typer
 
 from stedi.api import Lake, create_lake
 from stedi.cli.options import LakePath, lake_path
-from stedi.cli.output import Format, emit, reasons, say
+from stedi.cli.output import Format, emit, reasons, say, show
 from stedi.cli.runs import Talk, summarise
 from stedi.errors import UsageError
 from stedi.lake.home import is_lake
@@ -55,7 +55,7 @@ def _simulate(out: Path, people: int) -> None:
 
 
 def _show(lake: Lake, path: Path) -> None:
-    print("\nEvery row accounted for: in = out + excluded\n")
+    show("\nEvery row accounted for: in = out + excluded\n")
     emit(
         (
             {
@@ -70,8 +70,10 @@ def _show(lake: Lake, path: Path) -> None:
         Format.table,
     )
     where = f"--lake {path}"
-    print(f"\nThe lake is at {lake.home.root}. Try next:\n")
-    print(f"  stedi preview machine_learning_curated -n 5 {where}")
-    print(f"  stedi check {where}")
-    print(f'  stedi sql "SELECT subject_id, count(*) AS readings FROM machine_learning_curated '
-          f'GROUP BY 1 ORDER BY 2 DESC LIMIT 5" {where}')
+    show(f"\nThe lake is at {lake.home.root}. Try next:\n")
+    show(f"  stedi preview machine_learning_curated -n 5 {where}")
+    show(f"  stedi check {where}")
+    show(
+        f'  stedi sql "SELECT subject_id, count(*) AS readings FROM machine_learning_curated '
+        f'GROUP BY 1 ORDER BY 2 DESC LIMIT 5" {where}'
+    )

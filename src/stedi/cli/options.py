@@ -13,12 +13,16 @@ from stedi.cli.output import Format
 
 LakePath = Annotated[
     Path | None,
-    typer.Option("--lake", metavar="PATH", help="The lake's folder.  [default: $STEDI_LAKE or ./lake]"),
+    typer.Option(
+        "--lake", metavar="PATH", help="The lake's folder.  [default: $STEDI_LAKE or ./lake]"
+    ),
 ]
 Form = Annotated[Format, typer.Option("--format", help="How to print rows on stdout.")]
 AsOf = Annotated[
     str | None,
-    typer.Option("--as-of", metavar="TIME|SNAPSHOT", help="Read the past: a UTC time or a snapshot."),
+    typer.Option(
+        "--as-of", metavar="TIME|SNAPSHOT", help="Read the past: a UTC time or a snapshot."
+    ),
 ]
 
 

@@ -29,7 +29,19 @@ class Format(StrEnum):
 
 def say(text: str = "") -> None:
     """Talk to the user, on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def redraw(text: str, last: bool = False) -> None:
+    """Replace the line that a terminal shows on stderr; `last` leaves it standing."""
+    sys.stderr.write(f"\r\x1b[K{text}" + ("\n" if last else ""))
+    sys.stderr.flush()
+
+
+def show(text: str = "") -> None:
+    """Print a line on stdout."""
+    sys.stdout.write(text + "\n")
 
 
 def emit(rows: Iterable[Mapping[str, Any]], form: Format, columns: Sequence[str] = ()) -> None:
@@ -69,13 +81,24 @@ def _emit_table(rows: Iterator[Mapping[str, Any]], columns: Sequence[str]) -> No
         return say("no rows")
     numeric = {n for n in header if any(isinstance(row[n], int | float) for row in shown)}
     cells = [[visible(_cell(row[name])) for name in header] for row in shown]
-    widths = [max(len(n), *(len(row[i]) for row in cells), 0) for i, n in enumerate(header)]
-    print("  ".join(n.rjust(w) if n in numeric else n.ljust(w) for n, w in zip(header, widths, strict=True)).rstrip())
-    print("  ".join("─" * width for width in widths))
+    columns_of = [[name, *(row[i] for row in cells)] for i, name in enumerate(header)]
+    widths = [max(map(len, column)) for column in columns_of]
+    show(_aligned(header, header, widths, numeric))
+    show("  ".join("─" * width for width in widths))
     for row in cells:
-        print("  ".join(c.rjust(w) if n in numeric else c.ljust(w) for n, c, w in zip(header, row, widths, strict=True)).rstrip())
+        show(_aligned(row, header, widths, numeric))
     if next(rows, None) is not None:
         say(f"the first {MOST_TABLE_ROWS:,} rows; --format csv or --out FILE for all of them")
+
+
+def _aligned(
+    cells: Sequence[str], header: Sequence[str], widths: Sequence[int], numeric: set[str]
+) -> str:
+    padded = (
+        cell.rjust(width) if name in numeric else cell.ljust(width)
+        for cell, name, width in zip(cells, header, widths, strict=True)
+    )
+    return "  ".join(padded).rstrip()
 
 
 def visible(text: str) -> str:
@@ -88,8 +111,6 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
     if isinstance(value, dict | list):
         return json.dumps(value, default=_plain, ensure_ascii=False)
     return str(_plain(value)) if isinstance(value, date | datetime | bytes) else str(value)

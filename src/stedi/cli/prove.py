@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from stedi.account import Line, Trail
 from stedi.cli.options import Form, LakePath, open_at
 from stedi.cli.output import Format, emit, reasons, say
 
@@ -36,28 +37,25 @@ def account(
             raise typer.Exit(1)
 
 
-def _line(line: object, form: Format) -> dict[str, object]:
-    excluded = getattr(line, "excluded", {})
-    sources = getattr(line, "sources", {})
+def _line(line: Line, form: Format) -> dict[str, object]:
     shown = form is Format.json
     return {
-        "table": getattr(line, "table", ""),
-        "rows_in": getattr(line, "rows_in", 0),
-        "rows_out": getattr(line, "rows_out", 0),
-        "excluded": sum(excluded.values()),
-        "balance": "ok" if getattr(line, "balanced", False) else "BROKEN",
-        "sources": dict(sources) if shown else ", ".join(sources),
-        "reasons": dict(excluded) if shown else reasons(excluded),
+        "table": line.table,
+        "rows_in": line.rows_in,
+        "rows_out": line.rows_out,
+        "excluded": sum(line.excluded.values()),
+        "balance": "ok" if line.balanced else "BROKEN",
+        "sources": dict(line.sources) if shown else ", ".join(line.sources),
+        "reasons": dict(line.excluded) if shown else reasons(line.excluded),
     }
 
 
-def _trail(trail: object, form: Format) -> dict[str, object]:
-    excluded = getattr(trail, "excluded", {})
+def _trail(trail: Trail, form: Format) -> dict[str, object]:
     return {
-        "table": getattr(trail, "table", ""),
-        "rows_in": getattr(trail, "rows_in", 0),
-        "rows_out": getattr(trail, "rows_out", 0),
-        "reasons": dict(excluded) if form is Format.json else reasons(excluded),
+        "table": trail.table,
+        "rows_in": trail.rows_in,
+        "rows_out": trail.rows_out,
+        "reasons": dict(trail.excluded) if form is Format.json else reasons(trail.excluded),
     }
 
 

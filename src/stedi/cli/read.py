@@ -10,7 +10,7 @@ import typer
 
 from stedi.api import Rows, tables
 from stedi.cli.options import AsOf, Form, LakePath, open_at
-from stedi.cli.output import Format, emit, say
+from stedi.cli.output import Format, emit, say, show
 from stedi.contract import find_table
 
 PREVIEW_ROWS = 500
@@ -118,7 +118,7 @@ def ddl(
     """Declare all tables for another engine."""
     from stedi.contract.ddl import ddl as declare
 
-    print(declare(tables(), dialect.value))
+    show(declare(tables(), dialect.value))
 
 
 def history(

@@ -11,9 +11,10 @@ import typer
 
 from stedi.api import Lake, create_lake, open_lake
 from stedi.cli.options import Consent, ConsentOption, EngineName, EngineOption, LakePath, lake_path
-from stedi.cli.output import reasons, say
+from stedi.cli.output import reasons, redraw, say
 from stedi.errors import UsageError
 from stedi.lake.home import is_lake
+from stedi.landing.land import FeedCount
 from stedi.run import Progress, RunResult
 
 
@@ -53,9 +54,7 @@ def run(
         summarise(opened, result, time.monotonic() - started)
 
 
-def open_or_create(
-    path: Path, landing: Path | None, consent: Consent | None, engine: str
-) -> Lake:
+def open_or_create(path: Path, landing: Path | None, consent: Consent | None, engine: str) -> Lake:
     """The lake of a run; made now if there is something to land."""
     if is_lake(path):
         opened = open_lake(path, engine)
@@ -98,7 +97,7 @@ class Talk:
 
     def _line(self, text: str, last: bool) -> None:
         if self._live:
-            print(f"\r\x1b[K{text}", end="\n" if last else "", file=sys.stderr, flush=True)
+            redraw(text, last)
         else:
             say(text)
 
@@ -107,7 +106,9 @@ def summarise(lake: Lake, result: RunResult, seconds: float) -> None:
     """What the run did, in a few lines on stderr."""
     for feed, count in result.landed.items():
         if count.files:
-            say(f"landed {feed}: {count.landed:,} lines from {count.files:,} files" + _detail(count))
+            say(
+                f"landed {feed}: {count.landed:,} lines from {count.files:,} files" + _detail(count)
+            )
     for refreshed in result.refreshed:
         account = refreshed.account
         left = f"; left out: {reasons(account.excluded)}" if account.excluded else ""
@@ -115,17 +116,19 @@ def summarise(lake: Lake, result: RunResult, seconds: float) -> None:
         for warning in refreshed.warnings:
             say(f"  warning: {warning.check.name}: {warning.example}")
     if result.ignored:
-        say(f"left alone {len(result.ignored)} files that are not JSON, such as {result.ignored[0]}")
+        say(
+            f"left alone {len(result.ignored)} files that are not JSON, such as {result.ignored[0]}"
+        )
     verdict = "done" if result.changed else "nothing new, nothing changed"
     say(f"{verdict} in {seconds:.2f} s; lake: {lake.home.root}")
 
 
-def _detail(count: object) -> str:
+def _detail(count: FeedCount) -> str:
     text = ""
-    if quarantined := getattr(count, "quarantined", 0):
-        text += f", {quarantined:,} quarantined"
-    if replaced := getattr(count, "replaced", 0):
-        text += f", {replaced:,} files replaced"
-    if columns := getattr(count, "columns", []):
-        text += f", new columns {', '.join(dict.fromkeys(columns))}"
+    if count.quarantined:
+        text += f", {count.quarantined:,} quarantined"
+    if count.replaced:
+        text += f", {count.replaced:,} files replaced"
+    if count.columns:
+        text += f", new columns {', '.join(dict.fromkeys(count.columns))}"
     return text

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from stedi.cli.output import say
+from stedi.cli.output import redraw, say
 
 
 def register(app: typer.Typer) -> None:
@@ -46,10 +46,11 @@ def simulate(
         compress=compress,
         progress=_progress if sys.stderr.isatty() else None,
     )
-    say(f"simulated {made.readings:,} readings of {made.people:,} people in "
-        f"{time.monotonic() - started:.1f} s; next: stedi run --landing {out}")
+    say(
+        f"simulated {made.readings:,} readings of {made.people:,} people in "
+        f"{time.monotonic() - started:.1f} s; next: stedi run --landing {out}"
+    )
 
 
 def _progress(done: int, total: int) -> None:
-    last = "\n" if done >= total else ""
-    print(f"\r\x1b[Ksimulating {done:,} of {total:,} readings", end=last, file=sys.stderr, flush=True)
+    redraw(f"simulating {done:,} of {total:,} readings", last=done >= total)

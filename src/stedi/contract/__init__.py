@@ -11,4 +11,13 @@ from stedi.contract.table import (
     refresh_order,
 )
 
-__all__ = ["ZONES", "Check", "Column", "Person", "Table", "find_table", "load_tables", "refresh_order"]
+__all__ = [
+    "ZONES",
+    "Check",
+    "Column",
+    "Person",
+    "Table",
+    "find_table",
+    "load_tables",
+    "refresh_order",
+]

@@ -6,17 +6,17 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from stedi.contract.table import Column, Table
+from stedi.contract.table import TYPES, Column, Table
 from stedi.errors import UsageError
 
 LAKE_LOCATION = "s3://your-bucket/lake"
 LANDING_LOCATION = "s3://your-bucket/landing"
 
-_ATHENA = {"long": "bigint"}
-_SPARK = {"long": "BIGINT"}
-_DUCKDB = {"string": "VARCHAR", "int": "INTEGER", "long": "BIGINT", "timestamp": "TIMESTAMPTZ"}
+_SPARK = {name: name.upper() for name in TYPES} | {"long": "BIGINT"}
+_ATHENA = {name: name for name in TYPES} | {"long": "bigint"}
 # As delivered: epoch milliseconds, and a date that need not be one.
-_RAW = {"timestamp": "bigint", "date": "string"}
+_RAW = _ATHENA | {"timestamp": "bigint", "date": "string"}
+_DUCKDB = _SPARK | {"string": "VARCHAR", "int": "INTEGER", "timestamp": "TIMESTAMPTZ"}
 
 _ATHENA_NOTE = """\
 Run one statement at a time; Athena takes no script.
@@ -24,7 +24,7 @@ Athena's DDL knows no timestamp with time zone, so these tables are created with
 every timestamp in them is UTC. Tables that the lake itself has made hold timestamptz, and
 Athena reads those as they are: do not create them again.
 The _raw tables read the files as delivered, good and bad lines alike: epoch milliseconds as
-bigint, dates as text, nothing filtered."""
+bigint, dates as text, nothing filtered; a line that is no JSON becomes a row of nulls."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,11 @@ def _athena_raw(table: Table, places: _Places) -> str:
     columns = [column for column in table.columns if column.field]
     # Only with case.insensitive off does the SerDe look fields up by the mapping.
     properties = {"ignore.malformed.json": "TRUE", "case.insensitive": "FALSE"} | {
-        f"mapping.{column.name}": column.field for column in columns
+        f"mapping.{column.name}": column.field for column in columns if column.field != column.name
     }
     return (
         f"CREATE EXTERNAL TABLE IF NOT EXISTS {_name(table.zone, f'{table.feed}_raw')} (\n"
-        f"{_described(columns, _ATHENA | _RAW)}\n)\n"
+        f"{_described(columns, _RAW)}\n)\n"
         f"COMMENT {_backslashed(table.description)}\n"
         "ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'\n"
         f"WITH SERDEPROPERTIES (\n{_properties(properties, '=')}\n)\n"
@@ -134,7 +134,7 @@ def _duckdb(tables: Mapping[str, Table], places: _Places) -> Iterator[str]:
 
 def _duckdb_table(table: Table) -> Iterator[str]:
     name = f"{_double(table.zone)}.{_double(table.name)}"
-    columns = [f"  {_double(c.name)} {_type(c, _DUCKDB)}" for c in table.columns]
+    columns = [f"  {_double(c.name)} {_DUCKDB[c.type]}" for c in table.columns]
     yield f"CREATE TABLE IF NOT EXISTS {name} (\n" + ",\n".join(columns) + "\n);"
     yield f"COMMENT ON TABLE {name} IS {_doubled(table.description)};"
     for column in table.columns:
@@ -159,16 +159,14 @@ def _location(table: Table, places: _Places) -> str:
 
 def _described(columns: list[Column] | tuple[Column, ...], types: Mapping[str, str]) -> str:
     return ",\n".join(
-        f"  {_tick(c.name)} {_type(c, types)} COMMENT {_backslashed(_meaning(c))}" for c in columns
+        f"  {_tick(c.name)} {types[c.type]} COMMENT {_backslashed(_meaning(c))}" for c in columns
     )
 
 
-def _type(column: Column, types: Mapping[str, str]) -> str:
-    return types.get(column.type, column.type)
-
-
 def _meaning(column: Column) -> str:
-    return f"{column.description} Unit: {column.unit}." if column.unit else column.description
+    if not column.unit:
+        return column.description
+    return f"{column.description.removesuffix('.')} (unit: {column.unit})."
 
 
 def _partition(table: Table, clause: str) -> list[str]:

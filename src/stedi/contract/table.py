@@ -21,6 +21,7 @@ TYPES = ("string", "boolean", "int", "long", "double", "date", "timestamp")
 PII = ("direct", "indirect", "none")
 FOLDER = Path(__file__).parent.parent / "zones"
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SOURCE = re.compile(r"\b(?:FROM|JOIN)\s+([a-z_]+)", re.IGNORECASE)
 _CTE = re.compile(r"\b([a-z_]+)\s+AS\s*\(", re.IGNORECASE)
 _COMMENT = re.compile(r"--[^\n]*")
@@ -71,7 +72,8 @@ class Table:
     """The contract of one table.
 
     `query` is the text of query.sql (empty for landing and ops), `candidates` the table whose
-    rows it gives a verdict, one for one; `time` is the event-time column; `identifying: never` forbids identifying columns.
+    rows it gives a verdict, one for one; `time` is the event-time column; `identifying: never`
+    forbids identifying columns.
     """
 
     zone: str
@@ -144,7 +146,7 @@ def read_table(folder: Path) -> Table:
     where = folder / "table.yaml"
     query = folder / "query.sql"
     try:
-        raw = yaml.load(where.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        raw = yaml.load(where.read_bytes(), _LOADER)  # noqa: S506, the loader is a safe one
         return Table(
             zone=folder.parent.name,
             name=folder.name,

@@ -26,10 +26,7 @@ TYPES: dict[str, pa.DataType] = {
 def arrow_schema(fields: Sequence[Field]) -> pa.Schema:
     """The columns as Arrow has them, each with its field id."""
     return pa.schema(
-        [
-            pa.field(f.name, TYPES[f.type], metadata={"PARQUET:field_id": str(f.id)})
-            for f in fields
-        ]
+        [pa.field(f.name, TYPES[f.type], metadata={"PARQUET:field_id": str(f.id)}) for f in fields]
     )
 
 

@@ -1,10 +1,10 @@
 """A lake's folder: policy, secret key, lock, and where the tables live.
 
-    <lake>/stedi.toml       the policy, for people to edit
-    <lake>/pseudonym.key    the secret behind subject_id, mode 0600, outside the warehouse
-    <lake>/catalog.db       the SQLite catalog
-    <lake>/warehouse/       Iceberg tables, <zone>/<table>/
-    <lake>/lock             held by the run in progress
+<lake>/stedi.toml       the policy, for people to edit
+<lake>/pseudonym.key    the secret behind subject_id, mode 0600, outside the warehouse
+<lake>/catalog.db       the SQLite catalog
+<lake>/warehouse/       Iceberg tables, <zone>/<table>/
+<lake>/lock             held by the run in progress
 """
 
 from __future__ import annotations
@@ -171,7 +171,9 @@ def open_home(root: Path) -> Home:
     try:
         policy = tomllib.loads(where.read_text("utf-8"))
     except FileNotFoundError:
-        raise LakeError(f"{root}: there is no lake; make one with `stedi init` or `stedi run`") from None
+        raise LakeError(
+            f"{root}: there is no lake; make one with `stedi init` or `stedi run`"
+        ) from None
     except OSError as error:
         raise storage_error(error, str(where)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pyiceberg.io import OutputFile, OutputStream
+from pyiceberg.io import OutputStream
 from pyiceberg.io.pyarrow import PyArrowFile, PyArrowFileIO
 
 from stedi.lake.durable import sync_path
@@ -48,7 +48,7 @@ class _DurableFile(PyArrowFile):
 class DurableFileIO(PyArrowFileIO):
     """PyArrowFileIO for local files, with fsync of file and folder on close."""
 
-    def new_output(self, location: str) -> OutputFile:
+    def new_output(self, location: str) -> PyArrowFile:
         file = super().new_output(location)
         if not location.startswith(("/", "file:")):
             return file

@@ -24,7 +24,6 @@ from stedi.lake.durable import sync_files, sync_path
 from stedi.lake.home import Home
 from stedi.lake.model import DataFile, Snapshot, Source, Target
 
-
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _DAY_MICROS = 86_400_000_000
 
@@ -147,7 +146,9 @@ class StoredTable:
         if columns:
             with self._require().update_schema() as update:
                 for column in columns:
-                    update.add_column((column.name,), schemas.TYPES[column.type], column.description)
+                    update.add_column(
+                        (column.name,), schemas.TYPES[column.type], column.description
+                    )
 
     def target(self) -> Target:
         """Where and how an engine writes new files of this table."""
@@ -216,9 +217,7 @@ class StoredTable:
                 metadata = transaction.table_metadata
                 producer.append_data_file(parquet_file_to_data_file(table.io, metadata, path))
 
-    def retype(
-        self, types: Mapping[str, str], write: Callable[[Target], Sequence[str]]
-    ) -> None:
+    def retype(self, types: Mapping[str, str], write: Callable[[Target], Sequence[str]]) -> None:
         """Give columns another type in one commit; `write` makes the rewritten files.
 
         Iceberg cannot promote a number to text, so the column is replaced by one of the same
@@ -256,7 +255,11 @@ class StoredTable:
         """What the current snapshot says of itself; empty before the first."""
         table = self.iceberg
         current = table.current_snapshot() if table is not None else None
-        return {} if current is None or current.summary is None else current.summary.additional_properties
+        return (
+            {}
+            if current is None or current.summary is None
+            else current.summary.additional_properties
+        )
 
     @property
     def source_id(self) -> int | None:
@@ -297,5 +300,3 @@ def _snapshot(entry: Any) -> Snapshot:
         rows=int(properties.get("total-records", 0)),
         summary=properties,
     )
-
-

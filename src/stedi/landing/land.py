@@ -17,10 +17,10 @@ from stedi.engines.arrow import write_rows
 from stedi.engines.base import Engine, Landed, LandTask, Widen
 from stedi.errors import StorageError, storage_error
 from stedi.feeds.inspect import Inspected, RawFile, inspect
-from stedi.landing import ledger
-from stedi.landing.find import Delivery
 from stedi.lake.durable import remove_files
 from stedi.lake.store import Store
+from stedi.landing import ledger
+from stedi.landing.find import Delivery
 
 ROUND_BYTES = 1 << 30
 _PACKED = 8  # a compressed file counts as so many times its size
@@ -156,7 +156,9 @@ class Landing:
         self._commit_quarantine(parts)
         files = self._store.table("files")
         rows = [
-            write_rows(self._entries(part, batch), ledger.folder_of(files.target(), part.feed, batch))
+            write_rows(
+                self._entries(part, batch), ledger.folder_of(files.target(), part.feed, batch)
+            )
             for part in parts
         ]
         files.publish(rows, {"stedi.run": self._run})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from stedi.contract import refresh_order
 from stedi.engines.arrow import write_rows
 from stedi.lake.store import Store, StoredTable
@@ -26,7 +28,7 @@ def published_rows(store: Store, since: str) -> list[dict[str, object]]:
     return rows
 
 
-def _version(table: StoredTable) -> tuple[int, object]:
+def _version(table: StoredTable) -> tuple[int, datetime]:
     latest = table.snapshots()[-1]
     return latest.id, latest.at
 

@@ -113,5 +113,3 @@ def check_all(store: Store, engine: Engine, params: Params) -> list[Finding]:
     """The declared checks of every promoted table that has been published."""
     tables = [t for t in refresh_order() if store.table(t.name).summary]
     return [f for table in tables for f in check_table(store, engine, table, params)]
-
-

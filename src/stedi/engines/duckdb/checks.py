@@ -29,13 +29,16 @@ def _broken(table: Table, check: Check) -> str:
     match check.kind:
         case "unique":
             keys = ", ".join(check.columns)
-            return f"SELECT {keys}, count(*) AS times FROM {view} GROUP BY {keys} HAVING count(*) > 1"
+            return (
+                f"SELECT {keys}, count(*) AS times FROM {view} GROUP BY {keys} HAVING count(*) > 1"
+            )
         case "not_null":
             missing = " OR ".join(f"{name(column)} IS NULL" for column in check.columns)
             return f"SELECT * FROM {view} WHERE {missing}"
         case "range":
             column = name(check.column)
-            return f"SELECT {column} FROM {view} WHERE {column} NOT BETWEEN {check.min} AND {check.max}"
+            bounds = f"{check.min} AND {check.max}"
+            return f"SELECT {column} FROM {view} WHERE {column} NOT BETWEEN {bounds}"
         case "fresh":
             newest = f"max({name(check.column)})"
             return (

@@ -24,6 +24,7 @@ from stedi.engines.base import (
 )
 from stedi.engines.duckdb import checks, user
 from stedi.engines.duckdb.clean import land_clean
+from stedi.engines.duckdb.loose import as_text
 from stedi.engines.duckdb.refresh import refresh
 from stedi.engines.duckdb.session import (
     connect,
@@ -33,9 +34,9 @@ from stedi.engines.duckdb.session import (
     rows_of,
     storage_errors,
 )
-from stedi.engines.duckdb.loose import as_text
 from stedi.engines.duckdb.text import TextLanding
 from stedi.engines.duckdb.writing import write
+from stedi.feeds.inspect import Inspected
 from stedi.lake.durable import remove_files
 from stedi.lake.model import DataFile, Source, Target
 
@@ -74,7 +75,7 @@ class DuckDBEngine:
         return Landed([f.path for f in files], rejected, sum(f.rows for f in files), counts)
 
     def _land_text(
-        self, task: LandTask, rest: list[object], written: list[DataFile]
+        self, task: LandTask, rest: list[Inspected], written: list[DataFile]
     ) -> tuple[list[DataFile], list[str], dict[str, Counted]]:
         try:
             with storage_errors(task.target.location):
@@ -119,8 +120,9 @@ class DuckDBEngine:
     def rewrite(self, source: Source, target: Target) -> list[str]:
         """Write a table's rows again, each column cast to the target's type."""
         before = {field.name: field.type for field in source.fields}
+        texts = {f.name for f in target.fields if f.type == "string" != before[f.name]}
         columns = [
-            f"{as_text(name(f.name)) if f.type == 'string' != before[f.name] else name(f.name)} AS {name(f.name)}"
+            f"{as_text(name(f.name)) if f.name in texts else name(f.name)} AS {name(f.name)}"
             for f in target.fields
         ]
         select = f"SELECT {', '.join(columns)} FROM ({rows_of(source)})"

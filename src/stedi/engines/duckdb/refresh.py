@@ -10,7 +10,7 @@ import duckdb
 
 from stedi.contract import load_tables
 from stedi.contract.sql import translate
-from stedi.engines.base import RefreshTask, Refreshed
+from stedi.engines.base import Refreshed, RefreshTask
 from stedi.engines.duckdb.session import make_views, name, rows_between, storage_errors
 from stedi.engines.duckdb.writing import write
 from stedi.lake.durable import remove_files

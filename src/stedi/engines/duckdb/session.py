@@ -52,7 +52,9 @@ def name(text: str) -> str:
 def rows_of(source: Source) -> str:
     """A SELECT over the files of a source, columns found by field id whatever the file says."""
     if not source.files:
-        columns = ", ".join(f"CAST(NULL AS {TYPES[f.type]}) AS {name(f.name)}" for f in source.fields)
+        columns = ", ".join(
+            f"CAST(NULL AS {TYPES[f.type]}) AS {name(f.name)}" for f in source.fields
+        )
         return f"SELECT {columns} WHERE false"
     files = ", ".join(literal(file.path) for file in source.files)
     schema = ", ".join(
@@ -65,7 +67,9 @@ def rows_of(source: Source) -> str:
 def rows_between(source: Source, time: str, start: date, end: date) -> str:
     """The rows of a source whose event time falls on a day in [start, end)."""
     kept = source.between(start, end)
-    if all(file.first and file.last and start <= file.first and file.last < end for file in kept.files):
+    if all(
+        file.first and file.last and start <= file.first and file.last < end for file in kept.files
+    ):
         return rows_of(kept)
     return (
         f"SELECT * FROM ({rows_of(kept)}) WHERE {name(time)} >= TIMESTAMPTZ '{start} 00:00:00+00' "

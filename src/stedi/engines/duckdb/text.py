@@ -45,10 +45,11 @@ class _Chunk:
         self.lines += lines
 
     def pick(self, positions: Sequence[int]) -> _Chunk:
-        return _Chunk(*([part[i] for i in positions] for part in self._parts()))
-
-    def _parts(self) -> tuple[list[str], list[int], list[bytes]]:
-        return self.files, self.numbers, self.lines
+        return _Chunk(
+            [self.files[i] for i in positions],
+            [self.numbers[i] for i in positions],
+            [self.lines[i] for i in positions],
+        )
 
 
 class TextLanding:

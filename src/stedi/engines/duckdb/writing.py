@@ -51,4 +51,3 @@ def _kept(files: list[DataFile]) -> list[DataFile]:
         if file.rows == 0:
             Path(file.path).unlink(missing_ok=True)
     return [file for file in files if file.rows]
-
