@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from stedi.contract import Table, load_tables, refresh_order
 from stedi.contract.sql import translate
-from stedi.engines.base import Engine, Params, Query
+from stedi.engines.base import Engine, Params
 from stedi.errors import ContractError
-from stedi.lake.model import Source
+from stedi.lake.model import Query, Source
 from stedi.lake.store import Store
 from stedi.landing import ledger
 from stedi.refresh.bookmark import account_of

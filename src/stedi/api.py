@@ -9,14 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stedi import account as accounts
 from stedi.contract import Table, find_table, load_tables, refresh_order
-from stedi.engines.base import Engine, Params, Query
 from stedi.errors import UsageError
 from stedi.lake import home as homes
 from stedi.lake.home import Home
-from stedi.lake.model import Snapshot, Source
-from stedi.run import Progress, RunResult, params_of, run_lake
+from stedi.lake.model import Query, Snapshot, Source
 
 if TYPE_CHECKING:
     import duckdb
@@ -24,8 +21,11 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
+    from stedi.account import Line, Trail
     from stedi.checks import Result
+    from stedi.engines.base import Engine, Params
     from stedi.lake.store import Store
+    from stedi.run import Progress, RunResult
 
 ENGINES = ("duckdb", "spark")
 
@@ -123,6 +123,8 @@ class Lake:
     @property
     def params(self) -> Params:
         """Query parameters of the policy; secret, never to be printed."""
+        from stedi.run import params_of
+
         return params_of(self.store)
 
     def run(
@@ -136,6 +138,8 @@ class Lake:
         Waits up to `wait` seconds for another run; raises CheckFailed, LakeBusyError,
         StorageError or UsageError, and leaves every table as it was or as it will be.
         """
+        from stedi.run import run_lake
+
         with self.home.lock(wait):
             folder = Path(landing) if landing is not None else None
             return run_lake(self.store, self.engine, folder, progress)
@@ -154,12 +158,16 @@ class Lake:
         wanted = [name for name in load_tables() if name in sql.lower()]
         return Rows(self, Query(sql, {name: self._source(name, moment) for name in wanted}))
 
-    def account(self) -> list[accounts.Line]:
+    def account(self) -> list[Line]:
         """Rows in, out and excluded by reason, for every table."""
+        from stedi import account as accounts
+
         return accounts.account(self.store, self.engine)
 
-    def why(self, email: str) -> list[accounts.Trail]:
+    def why(self, email: str) -> list[Trail]:
         """What became of one person's rows, table by table."""
+        from stedi import account as accounts
+
         return accounts.why(self.store, self.engine, self.params, email)
 
     def check(self) -> list[Result]:
@@ -210,7 +218,9 @@ class Lake:
         stored = self.store.table(name)
         if moment is None:
             if name == "quarantine":
-                return accounts.quarantine(self.store)
+                from stedi.account import quarantine
+
+                return quarantine(self.store)
             return stored.source()
         past = [snapshot for snapshot in stored.snapshots() if snapshot.at <= moment]
         if not past:

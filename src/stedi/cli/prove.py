@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stedi.account import Line, Trail
 from stedi.cli.options import Form, LakePath, open_at
 from stedi.cli.output import Format, emit, reasons, say
+
+if TYPE_CHECKING:
+    from stedi.account import Line, Trail
 
 
 def register(app: typer.Typer) -> None:

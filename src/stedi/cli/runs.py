@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,8 +14,10 @@ from stedi.cli.options import Consent, ConsentOption, EngineName, EngineOption, 
 from stedi.cli.output import reasons, redraw, say
 from stedi.errors import UsageError
 from stedi.lake.home import is_lake
-from stedi.landing.land import FeedCount
-from stedi.run import Progress, RunResult
+
+if TYPE_CHECKING:
+    from stedi.landing.land import FeedCount
+    from stedi.run import Progress, RunResult
 
 
 def register(app: typer.Typer) -> None:

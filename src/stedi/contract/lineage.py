@@ -27,9 +27,11 @@ COPIED = "copied"
 COMPUTED = "computed"
 HASHED = "keyed hash"
 _STRENGTH = (COPIED, COMPUTED, HASHED)
+_NONE = PII.index("none")
+_Schema = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 
-# Sources whose columns cannot be followed for certain; a query with one is refused, not guessed.
-_UNTRACEABLE = (exp.UDTF, exp.Pivot, exp.MatchRecognize)
+# What may read a column unseen (IDENTIFIER('email') is Anonymous); a query with it is refused.
+_UNTRACEABLE = (exp.UDTF, exp.Pivot, exp.MatchRecognize, exp.Anonymous, exp.Parameter)
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,7 @@ def trace(tables: Mapping[str, Table], column: str) -> Node:
     full_name, _, name = column.lower().rpartition(".")
     table = tables.get(full_name.rpartition(".")[2])
     if table is None or full_name not in (table.name, table.full_name):
-        known = ", ".join(tables)
-        raise UsageError(f"{column!r} is no table.column; the tables are {known}")
+        raise UsageError(f"{column!r} is no table.column; the tables are {', '.join(tables)}")
     return _node(tables, Edge(table.name, table.column(name).name, ""), ())
 
 
@@ -140,9 +141,6 @@ def undeclared_pii(tables: Mapping[str, Table]) -> list[str]:
     return found
 
 
-_NONE = PII.index("none")
-
-
 def _worst(node: Node) -> tuple[int, str]:
     """The strongest pii that the node passes on, as its place in PII, and the column it is of."""
     if node.flow == HASHED:
@@ -191,11 +189,8 @@ def _edges(table: Table, column: str, tables: Mapping[str, Table]) -> list[Edge]
     return list(outputs[column])
 
 
-Schema = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
-
-
 @cache
-def _outputs(sql: str, schema: Schema) -> dict[str, tuple[Edge, ...]]:
+def _outputs(sql: str, schema: _Schema) -> dict[str, tuple[Edge, ...]]:
     """The sources of each output column of a query."""
     known: dict[str, object] = {table: dict(columns) for table, columns in schema}
     tree = parse_query(sql)

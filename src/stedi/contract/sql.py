@@ -1,15 +1,55 @@
-"""Verdict queries and user queries as syntax trees: translation between engines."""
+"""The house's SQL in an engine's own dialect.
+
+Translations are made by sqlglot and kept beside this module in translated.json, by a hash of
+the original, so that a run need not load the translator: `make docs` writes the file, a test
+compares it. SQL that is not in it is translated on the spot.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from functools import cache
+from pathlib import Path
+
+from stedi.contract.table import Table, load_tables
 
 SOURCE_DIALECT = "databricks"
+KEPT = Path(__file__).with_name("translated.json")
 
 
 @cache
 def translate(sql: str, dialect: str) -> str:
     """One SELECT of the house, written in Spark SQL, in another engine's dialect."""
+    return _kept().get(_key(sql, dialect)) or _translate(sql, dialect)
+
+
+@cache
+def _kept() -> dict[str, str]:
+    found: dict[str, str] = json.loads(KEPT.read_text("utf-8")) if KEPT.exists() else {}
+    return found
+
+
+def _key(sql: str, dialect: str) -> str:
+    return f"{dialect}-{hashlib.sha256(sql.encode()).hexdigest()[:16]}"
+
+
+def _translate(sql: str, dialect: str) -> str:
     import sqlglot
 
     return sqlglot.parse_one(sql, read=SOURCE_DIALECT).sql(dialect, identify=True, comments=False)
+
+
+def statements(table: Table) -> list[str]:
+    """All SQL of a table's folder: its query and its checks'."""
+    return [sql for sql in (table.query, *(check.sql for check in table.checks)) if sql]
+
+
+def translations(dialect: str = "duckdb") -> dict[str, str]:
+    """What translated.json holds, made anew."""
+    found = (sql for table in load_tables().values() for sql in statements(table))
+    return {_key(sql, dialect): _translate(sql, dialect) for sql in found}
+
+
+if __name__ == "__main__":
+    KEPT.write_text(json.dumps(translations(), indent=1, sort_keys=True) + "\n", "utf-8")

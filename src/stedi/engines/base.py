@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
-from typing import Protocol
-
-import pyarrow as pa
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from stedi.contract import Check, Table
 from stedi.feeds.inspect import Inspected
-from stedi.lake.model import Source, Target
+from stedi.lake.model import Query, Source, Target
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Params = Mapping[str, str]
 
@@ -94,23 +94,6 @@ class Finding:
     def passed(self) -> bool:
         """Whether no row breaks the check."""
         return self.broken == 0
-
-
-@dataclass(frozen=True)
-class Days:
-    """A half-open range of UTC days."""
-
-    start: date
-    end: date
-
-
-@dataclass(frozen=True)
-class Query:
-    """SQL of the user or the house in the engine's own dialect, over named sources."""
-
-    sql: str
-    sources: Mapping[str, Source]
-    params: Params = field(default_factory=dict)
 
 
 class Engine(Protocol):

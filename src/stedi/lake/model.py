@@ -57,6 +57,15 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Query:
+    """SQL of the user or the house in the engine's own dialect, over named sources."""
+
+    sql: str
+    sources: Mapping[str, Source]
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Target:
     """Where an engine writes: folder for new files, columns, and the day column if partitioned."""
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import NoSuchTableError
-from pyiceberg.io.pyarrow import parquet_file_to_data_file
 from pyiceberg.manifest import DataFile as IcebergFile
+from pyiceberg.table import CreateTableTransaction, Transaction
 from pyiceberg.table import Table as IcebergTable
-from pyiceberg.table import Transaction
+from pyiceberg.table.metadata import TableMetadata
 from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -21,11 +21,9 @@ from stedi.contract import ZONES, Column, Table, load_tables
 from stedi.errors import LakeError, storage_error
 from stedi.lake import schema as schemas
 from stedi.lake.durable import sync_files, sync_path
+from stedi.lake.files import data_file, describe
 from stedi.lake.home import Home
-from stedi.lake.model import DataFile, Snapshot, Source, Target
-
-_EPOCH_DAY = date(1970, 1, 1).toordinal()
-_DAY_MICROS = 86_400_000_000
+from stedi.lake.model import Snapshot, Source, Target
 
 
 class Store:
@@ -97,6 +95,7 @@ class StoredTable:
         self.store = store
         self.contract = contract
         self._loaded: IcebergTable | None = None
+        self._draft: CreateTableTransaction | None = None
 
     @property
     def iceberg(self) -> IcebergTable | None:
@@ -130,30 +129,39 @@ class StoredTable:
         self._loaded = None
 
     def ensure(self) -> None:
-        """Create the table, or add the columns its contract has gained."""
-        if self.iceberg is None:
-            self._loaded = self.store.catalog.create_table(
+        """Make the table (with its first version), or add the columns its contract has gained."""
+        if self.iceberg is None and self._draft is None:
+            self._draft = self.store.catalog.create_table_transaction(
                 self._identifier,
                 schemas.iceberg_schema(self.contract),
                 partition_spec=schemas.partition_spec(self.contract),
                 properties=schemas.properties(self.contract),
             )
-        known = {field.name for field in self._require().schema().fields}
+        known = {field.name for field in self._metadata.schema().fields}
         self.add_columns([c for c in self.contract.columns if c.name not in known])
+
+    @property
+    def _metadata(self) -> TableMetadata:
+        """Of the table, or of the draft that becomes it with its first version."""
+        return self._draft.table_metadata if self._draft else self._require().metadata
+
+    def _create(self) -> None:
+        if self._draft is not None:
+            self._draft.commit_transaction()
+            self._draft = None
 
     def add_columns(self, columns: Sequence[Column]) -> None:
         """Add nullable columns; old files are not rewritten."""
         if columns:
+            self._create()
             with self._require().update_schema() as update:
                 for column in columns:
-                    update.add_column(
-                        (column.name,), schemas.TYPES[column.type], column.description
-                    )
+                    kind = schemas.TYPES[column.type]
+                    update.add_column((column.name,), kind, column.description)
 
     def target(self) -> Target:
         """Where and how an engine writes new files of this table."""
-        table = self._require()
-        fields = schemas.fields(table.schema())
+        fields = schemas.fields(self._metadata.schema())
         return Target(self.contract.name, self._location(), fields, self.contract.day_column)
 
     def source(self, snapshot: int | None = None) -> Source:
@@ -167,7 +175,7 @@ class StoredTable:
             schema = table.scan(snapshot_id=snapshot).projection()
         fields = schemas.fields(schema)
         time_id = next((f.id for f in fields if f.name == self.contract.time), None)
-        files = [_data_file(file, time_id) for file in self._files(chosen)]
+        files = [data_file(file, time_id) for file in self._files(chosen)]
         return Source(self.contract.name, fields, files, chosen)
 
     def _files(self, snapshot: int | None) -> list[IcebergFile]:
@@ -189,11 +197,14 @@ class StoredTable:
         The files are synced first. `summary` is kept with the snapshot, so what it says and
         what the table holds cannot come apart.
         """
-        table = self._require()
-        sync_files(added, self.store.home.warehouse)
         try:
-            with table.transaction() as transaction:
-                self._stage(transaction, added, summary, removed)
+            sync_files(added, self.store.home.warehouse)
+            if self._draft is not None:
+                self._stage(self._draft, added, summary, ())
+                self._create()
+            else:
+                with self._require().transaction() as transaction:
+                    self._stage(transaction, added, summary, removed)
         except OSError as error:
             raise storage_error(error, self.contract.full_name) from error
         return self.snapshots()[-1]
@@ -205,17 +216,15 @@ class StoredTable:
         summary: Mapping[str, str],
         removed: Sequence[str] | None,
     ) -> None:
-        table = self._require()
-        current = table.current_snapshot()
-        old = self._files(current.snapshot_id if current else None) if removed != () else []
+        old = self._files(self.source_id) if removed != () else []
         leaving = [file for file in old if removed is None or file.file_path in set(removed)]
         update = transaction.update_snapshot(snapshot_properties=dict(summary))
+        io = transaction._table.io
         with update.overwrite() if leaving else update.fast_append() as producer:
             for file in leaving:
                 producer.delete_data_file(file)
             for path in added:
-                metadata = transaction.table_metadata
-                producer.append_data_file(parquet_file_to_data_file(table.io, metadata, path))
+                producer.append_data_file(describe(io, transaction.table_metadata, path))
 
     def retype(self, types: Mapping[str, str], write: Callable[[Target], Sequence[str]]) -> None:
         """Give columns another type in one commit; `write` makes the rewritten files.
@@ -242,7 +251,7 @@ class StoredTable:
         return {key: value for key, value in self.summary.items() if key.startswith("stedi.")}
 
     def _location(self) -> str:
-        return self._require().location().removeprefix("file://") + "/data"
+        return self._metadata.location.removeprefix("file://") + "/data"
 
     def snapshots(self) -> list[Snapshot]:
         """All versions of the table still kept, oldest first."""
@@ -272,23 +281,6 @@ class StoredTable:
     def size(self) -> int:
         """Bytes of the current version's data files."""
         return sum(file.bytes for file in self.source().files)
-
-
-def _data_file(file: IcebergFile, time_id: int | None) -> DataFile:
-    return DataFile(
-        path=file.file_path.removeprefix("file://"),
-        rows=file.record_count,
-        bytes=file.file_size_in_bytes,
-        first=_bound_day(file.lower_bounds, time_id),
-        last=_bound_day(file.upper_bounds, time_id),
-    )
-
-
-def _bound_day(bounds: Mapping[int, bytes] | None, time_id: int | None) -> date | None:
-    if time_id is None or not bounds or time_id not in bounds:
-        return None
-    micros = int.from_bytes(bounds[time_id], "little", signed=True)
-    return date.fromordinal(_EPOCH_DAY + micros // _DAY_MICROS)
 
 
 def _snapshot(entry: Any) -> Snapshot:

@@ -10,18 +10,35 @@ from stedi.engines.base import Finding, Params
 from stedi.engines.duckdb.session import name
 
 
-def run(
-    connection: duckdb.DuckDBPyConnection, table: Table, check: Check, params: Params
-) -> Finding:
-    """One check over the views of its tables."""
-    query = _broken(table, check)
-    bound = {key: value for key, value in params.items() if f"${key}" in query}
-    rows = connection.sql(f"SELECT * FROM ({query}) LIMIT 1", params=bound).to_arrow_table()
-    if rows.num_rows == 0:
-        return Finding(check, table.full_name, 0)
-    counted = connection.execute(f"SELECT count(*) FROM ({query})", bound).fetchall()
-    example = ", ".join(f"{key} {value}" for key, value in rows.to_pylist()[0].items())
-    return Finding(check, table.full_name, counted[0][0], example)
+def run(connection: duckdb.DuckDBPyConnection, table: Table, params: Params) -> list[Finding]:
+    """All checks of a table over the views of its tables, counted in one query."""
+    queries = [_broken(table, check) for check in table.checks]
+    if not queries:
+        return []
+    counts = " UNION ALL ".join(
+        f"SELECT {position} AS position, (SELECT count(*) FROM ({query})) AS broken"
+        for position, query in enumerate(queries)
+    )
+    broken = dict(connection.execute(counts, _used(params, counts)).fetchall())
+    return [
+        Finding(
+            check,
+            table.full_name,
+            broken[position],
+            _example(connection, query, params) if broken[position] else "",
+        )
+        for position, (check, query) in enumerate(zip(table.checks, queries, strict=True))
+    ]
+
+
+def _used(params: Params, query: str) -> dict[str, str]:
+    return {key: value for key, value in params.items() if f"${key}" in query}
+
+
+def _example(connection: duckdb.DuckDBPyConnection, query: str, params: Params) -> str:
+    first = f"SELECT * FROM ({query}) LIMIT 1"
+    rows = connection.sql(first, params=_used(params, query)).to_arrow_table().to_pylist()
+    return ", ".join(f"{key} {value}" for key, value in rows[0].items()) if rows else ""
 
 
 def _broken(table: Table, check: Check) -> str:

@@ -18,7 +18,6 @@ from stedi.engines.base import (
     Landed,
     LandTask,
     Params,
-    Query,
     Refreshed,
     RefreshTask,
 )
@@ -38,7 +37,7 @@ from stedi.engines.duckdb.text import TextLanding
 from stedi.engines.duckdb.writing import write
 from stedi.feeds.inspect import Inspected
 from stedi.lake.durable import remove_files
-from stedi.lake.model import DataFile, Source, Target
+from stedi.lake.model import DataFile, Query, Source, Target
 
 
 class DuckDBEngine:
@@ -92,7 +91,7 @@ class DuckDBEngine:
         """Run the declared checks of a table."""
         make_views(self._connection, sources)
         with storage_errors(table.full_name):
-            return [checks.run(self._connection, table, check, params) for check in table.checks]
+            return checks.run(self._connection, table, params)
 
     def query(self, query: Query) -> pa.RecordBatchReader:
         """Stream the result of a query; QueryError if it does not parse, bind or run."""

@@ -8,9 +8,9 @@ import duckdb
 import pyarrow as pa
 
 from stedi.contract import load_tables
-from stedi.engines.base import Query
 from stedi.engines.duckdb.session import connect, literal, name, rows_of
 from stedi.errors import QueryError
+from stedi.lake.model import Query
 
 BATCH_ROWS = 50_000
 

@@ -1,0 +1,69 @@
+"""Parquet files as Iceberg's manifests describe them, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+import pyarrow.parquet as pq
+from pyiceberg.io import FileIO
+from pyiceberg.io.pyarrow import (
+    compute_statistics_plan,
+    data_file_statistics_from_parquet_metadata,
+    parquet_path_to_id_mapping,
+)
+from pyiceberg.manifest import DataFile as IcebergFile
+from pyiceberg.manifest import DataFileContent, FileFormat
+from pyiceberg.table.metadata import TableMetadata
+
+from stedi.lake.model import DataFile
+
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
+_DAY_MICROS = 86_400_000_000
+
+
+def describe(io: FileIO, metadata: TableMetadata, path: str) -> IcebergFile:
+    """A file just written by an engine, with its statistics and partition.
+
+    Does what pyiceberg's parquet_file_to_data_file does, without its schema comparison: the
+    engines write by the table's own field ids, and the comparison loads a console library.
+    """
+    file = io.new_input(path)
+    with file.open() as stream:
+        footer = pq.read_metadata(stream)
+    schema = metadata.schema()
+    statistics = data_file_statistics_from_parquet_metadata(
+        parquet_metadata=footer,
+        stats_columns=compute_statistics_plan(schema, metadata.properties),
+        parquet_column_mapping=parquet_path_to_id_mapping(schema),
+    )
+    return IcebergFile.from_args(
+        content=DataFileContent.DATA,
+        file_path=path,
+        file_format=FileFormat.PARQUET,
+        partition=statistics.partition(metadata.spec(), schema),
+        file_size_in_bytes=len(file),
+        sort_order_id=None,
+        spec_id=metadata.default_spec_id,
+        equality_ids=None,
+        key_metadata=None,
+        **statistics.to_serialized_dict(),
+    )
+
+
+def data_file(file: IcebergFile, time_id: int | None) -> DataFile:
+    """A manifest's file as the engines know it; days come from the bounds of the time column."""
+    return DataFile(
+        path=file.file_path.removeprefix("file://"),
+        rows=file.record_count,
+        bytes=file.file_size_in_bytes,
+        first=_bound_day(file.lower_bounds, time_id),
+        last=_bound_day(file.upper_bounds, time_id),
+    )
+
+
+def _bound_day(bounds: Mapping[int, bytes] | None, time_id: int | None) -> date | None:
+    if time_id is None or not bounds or time_id not in bounds:
+        return None
+    micros = int.from_bytes(bounds[time_id], "little", signed=True)
+    return date.fromordinal(_EPOCH_DAY + micros // _DAY_MICROS)
