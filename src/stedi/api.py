@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from stedi.checks import Result
     from stedi.engines.base import Engine, Params
     from stedi.lake.store import Store
-    from stedi.run import Progress, RunResult
+    from stedi.run import RunResult, Watch
 
 ENGINES = ("duckdb", "spark")
 
@@ -130,7 +130,7 @@ class Lake:
     def run(
         self,
         landing: Path | str | None = None,
-        progress: Callable[[Progress], None] = lambda step: None,
+        watch: Watch | None = None,
         wait: float = 0,
     ) -> RunResult:
         """Land what is new below `landing`, refresh what it changes.
@@ -142,7 +142,7 @@ class Lake:
 
         with self.home.lock(wait):
             folder = Path(landing) if landing is not None else None
-            return run_lake(self.store, self.engine, folder, progress)
+            return run_lake(self.store, self.engine, folder, watch)
 
     def table(self, name: str, as_of: str | None = None) -> Rows:
         """The rows of one table, now or as of a time or snapshot."""

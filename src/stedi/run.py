@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,22 +13,20 @@ from stedi.contract import load_tables
 from stedi.engines.base import Engine, Params
 from stedi.lake.home import hmac_pads
 from stedi.lake.store import Store
+from stedi.landing import ledger
 from stedi.landing.find import find
 from stedi.landing.land import FeedCount, Landing
-from stedi.landing.ledger import landing_table
-from stedi.refresh.record import catch_up, published_rows, record
+from stedi.landing.progress import Progress
+from stedi.refresh.record import Row, last_recorded, published_after, record
 from stedi.refresh.tables import Refresh, refresh_tables
 
 
 @dataclass(frozen=True)
-class Progress:
-    """One step of a run: what it works on, and totals so far (`of_bytes` 0: not known)."""
+class Watch:
+    """Who hears of a run's progress: of landing, and of each refreshed table and its rows."""
 
-    stage: str
-    files: int = 0
-    rows: int = 0
-    bytes: int = 0
-    of_bytes: int = 0
+    landing: Callable[[Progress], None] = lambda step: None
+    refreshed: Callable[[str, int], None] = lambda table, rows: None
 
 
 @dataclass(frozen=True)
@@ -59,40 +58,39 @@ def run_lake(
     store: Store,
     engine: Engine,
     landing: Path | None,
-    progress: Callable[[Progress], None] = lambda step: None,
+    watch: Watch | None = None,
     now_ms: int | None = None,
 ) -> RunResult:
     """One run over a locked lake; `landing` None refreshes without landing."""
+    watch = watch or Watch()
     run = new_run()
     delivery = find(landing) if landing is not None else None
     _prepare(store)
-    catch_up(store)
+    _catch_up(store, engine)
+    last = last_recorded(store)
     counts: Mapping[str, FeedCount] = {}
     if delivery is not None:
-        heard = _Landing(progress, sum(f.size for fs in delivery.feeds.values() for f in fs))
-        counts = Landing(store, engine, run, heard, now_ms).run(delivery)
-    refreshed = refresh_tables(
-        store, engine, params_of(store), run, lambda t, rows: progress(Progress(t, rows=rows))
-    )
-    record(
-        store, run, [*_landing_rows(store, engine, run, counts), *published_rows(store, run[:-1])]
-    )
+        counts = Landing(store, engine, run, watch.landing, now_ms).run(delivery)
+    refreshed = refresh_tables(store, engine, params_of(store), run, watch.refreshed)
+    landed = [_landing_row(store, engine, run, *entry) for entry in counts.items()]
+    record(store, run, [*filter(None, landed), *published_after(store, last)])
     return RunResult(run, counts, refreshed, delivery.ignored if delivery else [])
 
 
-class _Landing:
-    """Adds up what landing reports."""
-
-    def __init__(self, progress: Callable[[Progress], None], size: int) -> None:
-        self._progress = progress
-        self._of = size
-        self._files = self._bytes = self._rows = 0
-
-    def __call__(self, files: int, size: int, rows: int) -> None:
-        self._files += files
-        self._bytes += size
-        self._rows += rows
-        self._progress(Progress("landing", self._files, self._rows, self._bytes, self._of))
+def _catch_up(store: Store, engine: Engine) -> None:
+    """Record what a killed run did but did not live to write down."""
+    last = last_recorded(store)
+    counts: dict[tuple[str, str], FeedCount] = {}
+    for entry in ledger.entries(store).values():
+        if entry.run > last:
+            count = counts.setdefault((entry.run, entry.feed), FeedCount())
+            count.files += 1
+            count.lines += entry.lines
+            count.landed += entry.lines - entry.quarantined
+            count.quarantined += entry.quarantined
+    landed = [_landing_row(store, engine, r, feed, count) for (r, feed), count in counts.items()]
+    rows = [*filter(None, landed), *published_after(store, last)]
+    record(store, max((str(row["run"]) for row in rows), default=""), rows)
 
 
 def _prepare(store: Store) -> None:
@@ -102,22 +100,19 @@ def _prepare(store: Store) -> None:
             store.table(table.name).ensure()
 
 
-def _landing_rows(
-    store: Store, engine: Engine, run: str, counts: Mapping[str, FeedCount]
-) -> list[dict[str, object]]:
-    return [
-        {
-            "run": run,
-            "table": f"landing.{landing_table(feed)}",
-            "engine": engine.name,
-            "published": datetime.now(UTC),
-            "seconds": count.seconds,
-            "source": feed,
-            "rows_in": count.lines,
-            "rows_out": count.landed,
-            "excluded": f'{{"quarantined": {count.quarantined}}}' if count.quarantined else "{}",
-            "snapshot": store.table(landing_table(feed)).source_id,
-        }
-        for feed, count in counts.items()
-        if count.files
-    ]
+def _landing_row(store: Store, engine: Engine, run: str, feed: str, count: FeedCount) -> Row | None:
+    if not count.files:
+        return None
+    table = store.table(ledger.landing_table(feed))
+    return {
+        "run": run,
+        "table": table.contract.full_name,
+        "engine": engine.name,
+        "published": datetime.now(UTC),
+        "seconds": count.seconds,
+        "source": feed,
+        "rows_in": count.lines,
+        "rows_out": count.landed,
+        "excluded": json.dumps({"quarantined": count.quarantined} if count.quarantined else {}),
+        "snapshot": table.source_id,
+    }

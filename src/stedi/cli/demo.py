@@ -40,7 +40,7 @@ def demo(
     try:
         _simulate(feeds / "landing", people)
         with create_lake(path) as opened:
-            result = opened.run(feeds / "landing", Talk())
+            result = opened.run(feeds / "landing", Talk().watch)
             summarise(opened, result, sum(r.account.seconds for r in result.refreshed))
             _show(opened, path)
     finally:

@@ -17,7 +17,8 @@ from stedi.lake.home import is_lake
 
 if TYPE_CHECKING:
     from stedi.landing.land import FeedCount
-    from stedi.run import Progress, RunResult
+    from stedi.landing.progress import Progress
+    from stedi.run import RunResult, Watch
 
 
 def register(app: typer.Typer) -> None:
@@ -52,7 +53,7 @@ def run(
     """
     with open_or_create(lake_path(ctx, lake), landing, consent, engine.value) as opened:
         started = time.monotonic()
-        result = opened.run(landing, Talk(), wait)
+        result = opened.run(landing, Talk().watch, wait)
         summarise(opened, result, time.monotonic() - started)
 
 
@@ -79,29 +80,37 @@ class Talk:
         self._started = time.monotonic()
         self._spoken = self._started
 
-    def __call__(self, step: Progress) -> None:
-        if step.stage != "landing":
-            self._line(f"{step.stage:34} {step.rows:>12,} rows", last=True)
-            return
-        now = time.monotonic()
-        done = step.of_bytes > 0 and step.bytes >= step.of_bytes
-        if done or self._live or now - self._spoken > 5:
-            self._spoken = now
-            self._line(self._landing(step, now - self._started), last=done)
+    @property
+    def watch(self) -> Watch:
+        """This talk, for a run to report to."""
+        from stedi.run import Watch
 
-    def _landing(self, step: Progress, seconds: float) -> str:
-        rate = step.rows / max(seconds, 1e-3)
-        text = f"landing {step.files:,} files, {step.rows:,} lines, {rate:,.0f}/s"
-        if 0 < step.bytes < step.of_bytes:
-            left = seconds * (step.of_bytes - step.bytes) / step.bytes
-            text += f", {step.bytes / step.of_bytes:.0%}, {left:.0f} s left"
-        return text
+        return Watch(self._landing, self._refreshed)
+
+    def _refreshed(self, table: str, rows: int) -> None:
+        self._line(f"{table:34} {rows:>12,} rows", last=True)
+
+    def _landing(self, step: Progress) -> None:
+        now = time.monotonic()
+        done = step.bytes >= step.of_bytes
+        if done or now - self._spoken > (0.1 if self._live else 5):
+            self._spoken = now
+            self._line(_far(step, now - self._started), last=done)
 
     def _line(self, text: str, last: bool) -> None:
         if self._live:
             redraw(text, last)
         else:
             say(text)
+
+
+def _far(step: Progress, seconds: float) -> str:
+    rate = step.rows / max(seconds, 1e-3)
+    text = f"landing {step.files:,} files, {step.rows:,} lines, {rate:,.0f}/s"
+    if 0 < step.bytes < step.of_bytes:
+        left = seconds * (step.of_bytes - step.bytes) / step.bytes
+        text += f", {step.bytes / step.of_bytes:.0%}, {left:.0f} s left"
+    return text
 
 
 def summarise(lake: Lake, result: RunResult, seconds: float) -> None:

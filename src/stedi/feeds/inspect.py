@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stedi.contract import Table
 from stedi.errors import storage_error
 from stedi.feeds.raw import Damaged, blocks
 
-_NEWLINE, _QUOTE, _COMMA = 10, 34, 44
+_SPACE, _NEWLINE, _QUOTE, _COMMA, _E, _BRACE = 32, 10, 34, 44, 101, 125
+
+Codes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,22 @@ class _Tally:
         self.newlines += int(np.count_nonzero(codes == _NEWLINE))
         self.quotes += int(np.count_nonzero(codes == _QUOTE))
         self.commas += int(np.count_nonzero(codes == _COMMA))
-        seam = self.tail + block[:8]
-        self.literals |= any(b"true" in part or b"false" in part for part in (seam, block))
-        self.tail = block[-8:]
+        self.literals = self.literals or _has_literal(codes) or _has_literal(self._seam(block))
+        self.tail = block[-1:]
+
+    def _seam(self, block: bytes) -> Codes:
+        return np.frombuffer(self.tail + block[:1], dtype=np.uint8)
+
+
+def _has_literal(codes: Codes) -> bool:
+    """Whether true or false may stand here as a value: an "e" before what ends a value.
+
+    No number ends in "e", and a text that holds such a pair makes the file no longer clean,
+    only slower to land.
+    """
+    after = codes[1:]
+    ends = (after == _COMMA) | (after == _BRACE) | (after <= _SPACE)
+    return bool(np.any(ends & (codes[:-1] == _E)))
 
 
 def inspect(file: RawFile, table: Table) -> Inspected:

@@ -21,6 +21,7 @@ from stedi.lake.durable import remove_files
 from stedi.lake.store import Store
 from stedi.landing import ledger
 from stedi.landing.find import Delivery
+from stedi.landing.progress import Meter, Progress
 
 ROUND_BYTES = 1 << 30
 _PACKED = 8  # a compressed file counts as so many times its size
@@ -35,7 +36,7 @@ class FeedCount:
     landed: int = 0
     quarantined: int = 0
     replaced: int = 0
-    seconds: float = 0.0
+    seconds: float | None = None
     columns: list[str] = field(default_factory=list)
 
 
@@ -48,20 +49,20 @@ class _Part:
 
 
 class Landing:
-    """Lands one delivery into a lake; `progress(files, bytes, rows)` hears of each step."""
+    """Lands one delivery into a lake; `watch` hears how far it is."""
 
     def __init__(
         self,
         store: Store,
         engine: Engine,
         run: str,
-        progress: Callable[[int, int, int], None] = lambda files, size, rows: None,
+        watch: Callable[[Progress], None] = lambda step: None,
         now_ms: int | None = None,
     ) -> None:
         self._store = store
         self._engine = engine
         self._run = run
-        self._progress = progress
+        self._meter = Meter(watch)
         self._now_ms = now_ms if now_ms is not None else int(time.time() * 1000)
         self.counts: dict[str, FeedCount] = {}
 
@@ -73,6 +74,7 @@ class Landing:
             feed: [raw for raw in files if not _untouched(raw, known)]
             for feed, files in delivery.feeds.items()
         }
+        self._meter.expect(sum(raw.size for files in fresh.values() for raw in files))
         for batch_files in _rounds(fresh):
             self._round(batch_files, known)
         return self.counts
@@ -100,6 +102,8 @@ class Landing:
         new = [e for e in looked if not _same_bytes(e, known)]
         if not new:
             return None
+        size = sum(entry.file.size for entry in new)
+        self._meter.start(len(new), sum(entry.lines for entry in new), size)
         landed = self._land(feed, new, batch)
         _unchanged(new)
         self._count(feed, new, landed, time.monotonic() - started)
@@ -118,7 +122,7 @@ class Landing:
                 run=self._run,
                 batch=batch,
                 now_ms=self._now_ms,
-                progress=lambda rows: self._progress(0, 0, rows),
+                progress=self._meter.rows,
             )
             try:
                 return self._engine.land(task)
@@ -149,8 +153,8 @@ class Landing:
         count.lines += lines
         count.landed += landed.rows
         count.quarantined += bad
-        count.seconds += seconds
-        self._progress(len(files), sum(entry.file.size for entry in files), 0)
+        count.seconds = (count.seconds or 0.0) + seconds
+        self._meter.finish(lines)
 
     def _commit(self, parts: Sequence[_Part], batch: int) -> None:
         self._commit_quarantine(parts)

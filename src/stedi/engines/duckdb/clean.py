@@ -14,6 +14,7 @@ import duckdb
 from stedi.engines.base import LandTask
 from stedi.engines.duckdb import typed
 from stedi.engines.duckdb.session import literal, name
+from stedi.engines.duckdb.ticking import ticking
 from stedi.engines.duckdb.writing import write
 from stedi.errors import StorageError
 from stedi.feeds.inspect import Inspected
@@ -25,11 +26,13 @@ def land_clean(
     connection: duckdb.DuckDBPyConnection, task: LandTask, files: Sequence[Inspected]
 ) -> list[DataFile] | None:
     """Write the rows of clean files; None (and nothing written) if one is not clean after all."""
+    lines = sum(file.lines for file in files)
     try:
-        written = write(connection, _select(task, files), task.target)
+        with ticking(connection, lines, task.progress):
+            written = write(connection, _select(task, files), task.target)
     except (duckdb.Error, StorageError):
         return None
-    if sum(file.rows for file in written) == sum(file.lines for file in files):
+    if sum(file.rows for file in written) == lines:
         return written
     remove_files(file.path for file in written)
     return None

@@ -64,7 +64,6 @@ class DuckDBEngine:
                 clean = []
             else:
                 files += landed
-                task.progress(sum(file.rows for file in landed))
         rest = [e for e in task.files if e not in clean and not (e.clean and e.lines == 0)]
         rejected: list[str] = []
         if rest:
