@@ -106,7 +106,7 @@ def _promoted_line(store: Store, table: Table) -> Line | None:
 
 def why(store: Store, engine: Engine, params: Params, email: str) -> list[Trail]:
     """Follow one person through every table, by the same queries that made the tables."""
-    person = email.strip().lower()
+    person = _person(engine, email)
     serials = _serials(store, engine, person)
     trails = [
         _landed(store, engine, table, person, serials)
@@ -118,9 +118,15 @@ def why(store: Store, engine: Engine, params: Params, email: str) -> list[Trail]
     ]
 
 
-def pseudonym(key: bytes, email: str) -> str:
-    """The subject_id of an e-mail address under a lake's key (HMAC-SHA256, RFC 2104)."""
-    return hmac.new(key, email.strip(" ").lower().encode(), hashlib.sha256).hexdigest()
+def _person(engine: Engine, email: str) -> str:
+    """The address as people are matched, by the engine's own lower and trim."""
+    query = Query("SELECT lower(trim($email)) AS person", {}, {"email": email})
+    return str(engine.query(query).read_all().to_pylist()[0]["person"])
+
+
+def pseudonym(key: bytes, person: str) -> str:
+    """The subject_id of a person (a trimmed, lower-case address): HMAC-SHA256, RFC 2104."""
+    return hmac.new(key, person.encode(), hashlib.sha256).hexdigest()
 
 
 def _serials(store: Store, engine: Engine, person: str) -> list[str]:

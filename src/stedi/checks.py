@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from stedi.account import Line
 from stedi.contract import load_tables
 from stedi.contract.lineage import identifying_paths, undeclared_pii
+from stedi.contract.rules import check_rules
 from stedi.engines.base import Finding
 
 
@@ -58,9 +59,11 @@ def lineage() -> list[Result]:
                     table.full_name, "no identifying column reaches it", not paths, "fail", detail
                 )
             )
+    broken = check_rules(tables)
     undeclared = undeclared_pii(tables)
     return [
         *results,
+        Result("all tables", "queries keep to the rules", not broken, "fail", "; ".join(broken)),
         Result(
             "all tables",
             "personal columns are declared",

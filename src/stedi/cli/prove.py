@@ -30,7 +30,10 @@ def account(
     """Every row accounted for: in = out + excluded, by reason. Exit code 1 if not."""
     with open_at(ctx, lake) as opened:
         if why is not None:
-            return emit((_trail(t, form) for t in opened.why(why)), form)
+            trails = opened.why(why)
+            if not any(trail.rows_in for trail in trails):
+                say(f"no row of {why} is in this lake")
+            return emit((_trail(trail, form) for trail in trails), form)
         lines = opened.account()
         emit((_line(line, form) for line in lines), form)
         unbalanced = [line.table for line in lines if not line.balanced]
