@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Any
 
 MOST_TABLE_ROWS = 1_000
+LARGEST_COUNT = 10**15
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -80,7 +81,7 @@ def _emit_table(rows: Iterator[Mapping[str, Any]], columns: Sequence[str]) -> No
     if not header:
         return say("no rows")
     numeric = {n for n in header if any(isinstance(row[n], int | float) for row in shown)}
-    cells = [[visible(_cell(row[name])) for name in header] for row in shown]
+    cells = [[visible(_grouped(row[name])) for name in header] for row in shown]
     columns_of = [[name, *(row[i] for row in cells)] for i, name in enumerate(header)]
     widths = [max(map(len, column)) for column in columns_of]
     show(_aligned(header, header, widths, numeric))
@@ -104,6 +105,13 @@ def _aligned(
 def visible(text: str) -> str:
     """Text with its control characters written out, so that data cannot steer a terminal."""
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def _grouped(value: Any) -> str:
+    """A cell for people: counts with their thousands apart, identifiers left whole."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < LARGEST_COUNT:
+        return f"{value:,}"
+    return _cell(value)
 
 
 def _cell(value: Any) -> str:

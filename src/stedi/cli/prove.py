@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,24 +36,32 @@ def account(
                 say(f"no row of {why} is in this lake")
             return emit((_trail(trail, form) for trail in trails), form)
         lines = opened.account()
-        emit((_line(line, form) for line in lines), form)
+        emit(account_rows(lines, form), form)
         unbalanced = [line.table for line in lines if not line.balanced]
         if unbalanced:
             say(f"does not balance: {', '.join(unbalanced)}; run `stedi check` for more")
             raise typer.Exit(1)
 
 
-def _line(line: Line, form: Format) -> dict[str, object]:
-    shown = form is Format.json
-    return {
-        "table": line.table,
-        "rows_in": line.rows_in,
-        "rows_out": line.rows_out,
-        "excluded": sum(line.excluded.values()),
-        "balance": "ok" if line.balanced else "BROKEN",
-        "sources": dict(line.sources) if shown else ", ".join(line.sources),
-        "reasons": dict(line.excluded) if shown else reasons(line.excluded),
-    }
+def account_rows(lines: list[Line], form: Format) -> Iterator[dict[str, object]]:
+    """The account to print: for people a line a reason, otherwise a line a table."""
+    for line in lines:
+        row = {
+            "table": line.table,
+            "rows_in": line.rows_in,
+            "rows_out": line.rows_out,
+            "excluded": sum(line.excluded.values()),
+            "balance": "ok" if line.balanced else "BROKEN",
+        }
+        if form is not Format.table:
+            plain = form is Format.csv
+            sources = ", ".join(line.sources) if plain else dict(line.sources)
+            why = reasons(line.excluded) if plain else dict(line.excluded)
+            yield row | {"sources": sources, "reasons": why}
+            continue
+        yield row | {"why": ""}
+        for reason, count in sorted(line.excluded.items(), key=lambda pair: -pair[1]):
+            yield dict.fromkeys(row, "") | {"excluded": count, "why": reason}
 
 
 def _trail(trail: Trail, form: Format) -> dict[str, object]:

@@ -75,8 +75,13 @@ def rows_between(source: Source, time: str, start: date, end: date) -> str:
         file.first and file.last and start <= file.first and file.last < end for file in kept.files
     ):
         return rows_of(kept)
+    return f"SELECT * FROM ({rows_of(kept)}) WHERE {on_days(time, start, end)}"
+
+
+def on_days(time: str, start: date, end: date) -> str:
+    """A condition: the event time falls on a UTC day in [start, end)."""
     return (
-        f"SELECT * FROM ({rows_of(kept)}) WHERE {name(time)} >= TIMESTAMPTZ '{start} 00:00:00+00' "
+        f"{name(time)} >= TIMESTAMPTZ '{start} 00:00:00+00' "
         f"AND {name(time)} < TIMESTAMPTZ '{end} 00:00:00+00'"
     )
 

@@ -88,5 +88,5 @@ def _stood_in_quotes(field: str) -> str:
     """True for e-mail addresses and UUIDs; false for any text a bare JSON value turns into."""
     return (
         f"(contains({field}, '@') OR {field} LIKE '________-____-%') "
-        f"AND left({field}, 1) NOT IN ('[', '{{')"
+        f"AND NOT starts_with({field}, '[') AND NOT starts_with({field}, '{{')"
     )
