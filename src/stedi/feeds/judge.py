@@ -14,7 +14,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 from stedi.contract import Column, Table
@@ -90,7 +90,7 @@ def _parse(line: bytes) -> list[tuple[str, Any]]:
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise Malformed(f"bytes that are no UTF-8 (at byte {error.start + 1})") from None
+        raise Malformed(f"bytes that are no UTF-8: at byte {error.start + 1}") from None
     try:
         pairs = json.loads(text, object_pairs_hook=_Pairs, parse_constant=_not_finite)
     except ValueError as error:
@@ -191,8 +191,8 @@ def _int32(column: Column, value: Any, latest: int) -> int:
 def _timestamp(column: Column, value: Any, latest: int) -> int:
     number = _integer(column, value, latest)
     if not EARLIEST_MS <= number <= latest:
-        last = datetime.fromtimestamp(latest / 1000, UTC).date()
-        raise Malformed(f"timestamp outside 2000-01-01 to {last}: {column.field} is {number}")
+        bounds = "timestamp outside 2000-01-01 to one day ahead"
+        raise Malformed(f"{bounds}: {column.field} is {number}")
     return number
 
 

@@ -42,7 +42,7 @@ def _inflate(file: BinaryIO, fresh: Any) -> Iterator[bytes]:
             try:
                 data = stream.decompress(block)
             except (zlib.error, zstandard.ZstdError) as error:
-                raise Damaged(f"the compressed data is damaged ({error})") from error
+                raise Damaged(f"the compressed data is damaged: {error}") from error
             started = True
             if data:
                 yield data
