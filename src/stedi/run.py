@@ -65,6 +65,7 @@ def run_lake(
     watch = watch or Watch()
     run = new_run()
     delivery = find(landing) if landing is not None else None
+    store.home.clear_scratch()
     _prepare(store)
     _catch_up(store, engine)
     last = last_recorded(store)

@@ -14,6 +14,7 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import time
 import tomllib
 from collections.abc import Iterator
@@ -64,8 +65,14 @@ class Home:
 
     @property
     def scratch(self) -> Path:
-        """Folder for spilled data; its content is worth nothing after a run."""
-        return self.root / "scratch"
+        """This process's folder for what does not fit in memory, worth nothing once it ends."""
+        return self.root / "scratch" / str(os.getpid())
+
+    def clear_scratch(self) -> None:
+        """Remove what processes that are gone left in their scratch folders."""
+        for folder in (self.root / "scratch").glob("*"):
+            if not Path("/proc", folder.name).exists():
+                shutil.rmtree(folder, ignore_errors=True)
 
     @property
     def writable(self) -> bool:
