@@ -71,7 +71,7 @@ class Home:
     def clear_scratch(self) -> None:
         """Remove what processes that are gone left in their scratch folders."""
         for folder in (self.root / "scratch").glob("*"):
-            if not Path("/proc", folder.name).exists():
+            if not _alive(folder.name):
                 shutil.rmtree(folder, ignore_errors=True)
 
     @property
@@ -134,6 +134,16 @@ class Home:
                         "wait for it, or use --wait SECONDS"
                     ) from None
                 time.sleep(0.05)
+
+
+def _alive(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, PermissionError):
+        return True
+    return True
 
 
 def hmac_pads(key: bytes) -> dict[str, str]:
