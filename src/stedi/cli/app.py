@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -50,7 +49,6 @@ def _options(
 
 def run() -> int:
     """Run the command line; the exit code."""
-    gc.freeze()
     signal.signal(signal.SIGTERM, _terminate)
     try:
         code = app(standalone_mode=False)
