@@ -15,6 +15,8 @@ from stedi.cli import demo, prove, read, runs, simulate
 from stedi.cli.output import say, show
 from stedi.errors import StediError
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     name="stedi",
     help="From three JSON feeds to training data, with every row accounted for.",
@@ -51,14 +53,14 @@ def run() -> int:
     """Run the command line; the exit code."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        code = app(standalone_mode=False)
+        code = int(app(standalone_mode=False) or 0)
         sys.stdout.flush()
-        return int(code or 0)
+        return _stopped() if code == INTERRUPTED else code
     except StediError as error:
         say(f"error: {error}")
         return error.exit_code
     except typer.Exit as ended:
-        return ended.exit_code
+        return _stopped() if ended.exit_code == INTERRUPTED else ended.exit_code
     except typer.Abort:
         return _stopped()
     except KeyboardInterrupt:
@@ -78,4 +80,4 @@ def _terminate(*_: object) -> None:
 
 def _stopped() -> int:
     say("stopped; the lake is as it was before or after the step in hand, run again to go on")
-    return 130
+    return INTERRUPTED

@@ -77,7 +77,8 @@ class Judge:
         record |= extras
         spelling = {column_name(name): name for name, _ in pairs} if extras else {}
         types = {name: extra_type(value) for name, value in extras.items()}
-        return Judged("", _dump(record), types, {name: spelling[name] for name in extras})
+        canonical = _dump(record)
+        return Judged("", canonical, types, {name: spelling[name] for name in extras})
 
     def _value(self, column: Column, value: Any) -> Any:
         absent = value is None or (not column.required and value in ("", 0) and value is not False)
@@ -126,6 +127,7 @@ def column_name(name: str) -> str:
     """The column that a feed's field goes to: lower case, odd characters as underscores."""
     if not name or len(name) > LONGEST_NAME:
         raise Malformed(f"field name empty or longer than {LONGEST_NAME} characters")
+    _encoded(name)
     return re.sub(r"\W", "_", name.lower())
 
 
@@ -145,11 +147,15 @@ def _plain(value: Any) -> Any:
 
 def _dump(record: Mapping[str, Any]) -> str:
     text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise Malformed("text that is not valid Unicode (a lone surrogate)") from None
+    _encoded(text)
     return text
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise Malformed("text that is not valid Unicode: a lone surrogate") from None
 
 
 def _wrong(column: Column, value: Any, wanted: str) -> Malformed:
@@ -192,7 +198,7 @@ def _timestamp(column: Column, value: Any, latest: int) -> int:
     number = _integer(column, value, latest)
     if not EARLIEST_MS <= number <= latest:
         bounds = "timestamp outside 2000-01-01 to one day ahead"
-        raise Malformed(f"{bounds}: {column.field} is {number}")
+        raise Malformed(f"{bounds}: {column.field} is {str(number)[:40]}")
     return number
 
 

@@ -76,11 +76,11 @@ def read_lines(path: str, size: int = 32 * BLOCK) -> Iterator[Lines]:
             skipping = not newline
         data = rest + data
         cut = len(data) if ended and not flaw else data.rfind(b"\n") + 1
-        yield _numbered(data[:cut], number)
+        yield from _numbered(data[:cut], number)
         number += data.count(b"\n", 0, cut)
         rest = data[cut:]
         if len(rest) > LONGEST_LINE:
-            flaw, rest, skipping = f"line longer than {LONGEST_LINE >> 20} MiB", rest[:BLOCK], True
+            flaw, rest, skipping = _too_long(), rest[:BLOCK], True
         if flaw:
             yield Lines([number], [rest], flaw)
             number, rest = number + 1, b""
@@ -100,13 +100,23 @@ def _take(source: Iterator[bytes], size: int) -> tuple[bytes, str, bool]:
     return b"".join(parts), "", True
 
 
-def _numbered(data: bytes, first: int) -> Lines:
+def _numbered(data: bytes, first: int) -> Iterator[Lines]:
     if first == 1 and data.startswith(_BOM):
         data = data[3:]
     lines = data.split(b"\n")
     if not lines[-1]:
         lines.pop()
-    if all(map(bytes.strip, lines)):
-        return Lines(range(first, first + len(lines)), lines)
+    whole = all(map(bytes.strip, lines)) and max(map(len, lines), default=0) <= LONGEST_LINE
+    if whole:
+        yield Lines(range(first, first + len(lines)), lines)
+        return
     kept = [(number, line) for number, line in enumerate(lines, first) if line.strip()]
-    return Lines([number for number, _ in kept], [line for _, line in kept])
+    fit = [(number, line) for number, line in kept if len(line) <= LONGEST_LINE]
+    yield Lines([number for number, _ in fit], [line for _, line in fit])
+    for number, line in kept:
+        if len(line) > LONGEST_LINE:
+            yield Lines([number], [line[:BLOCK]], _too_long())
+
+
+def _too_long() -> str:
+    return f"line longer than {LONGEST_LINE >> 20} MiB"

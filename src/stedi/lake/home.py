@@ -88,14 +88,14 @@ class Home:
                     f"{KEY_VARIABLE} has {len(given)} characters; use {SHORTEST_KEY} or more"
                 )
             return given.encode()
+        where = self.root / "pseudonym.key"
         try:
-            return (self.root / "pseudonym.key").read_text("ascii").strip().encode()
+            key = where.read_bytes().strip()
         except OSError as error:
-            raise LakeError(
-                f"{self.root / 'pseudonym.key'}: the lake's secret key cannot be read "
-                f"({error.strerror}); restore it from a backup or set {KEY_VARIABLE}, "
-                "or every subject_id would change"
-            ) from error
+            raise LakeError(_no_key(where, error.strerror or str(error))) from error
+        if len(key) < SHORTEST_KEY:
+            raise LakeError(_no_key(where, f"it has only {len(key)} characters"))
+        return key
 
     def set_consent(self, consent: str) -> None:
         """Change the policy in stedi.toml; the next run refreshes what it changes."""
@@ -134,6 +134,13 @@ class Home:
                         "wait for it, or use --wait SECONDS"
                     ) from None
                 time.sleep(0.05)
+
+
+def _no_key(where: Path, why: str) -> str:
+    return (
+        f"{where}: the lake's secret key cannot be read ({why}); restore it from a backup or "
+        f"set {KEY_VARIABLE}, or every subject_id would change"
+    )
 
 
 def _alive(process: str) -> bool:

@@ -16,15 +16,15 @@ from stedi.feeds.judge import DAY_MS, EARLIEST_MS, EMAILS
 _DIGITS = "('-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9')"
 
 
-def proof(table: Table, extras: Mapping[str, str], now_ms: int) -> str:
-    """A condition over the columns read as JSON and `line`; never NULL."""
+def proof(table: Table, extras: Mapping[str, str], line: str, now_ms: int) -> str:
+    """A condition over the columns read as JSON and the column `line`; never NULL."""
     fields = announced(table)
     present = [name(column.name) for column in fields] + [name(extra) for extra in extras]
     quotes = " + ".join(f"coalesce(2 + {count(field, chr(34))}, 0)" for field in present)
     commas = " + ".join(f"coalesce(1 + {count(field, ',')}, 0)" for field in present)
     conditions = [_sound(column, now_ms) for column in fields]
     conditions += [_fits(name(extra), kind) for extra, kind in extras.items()]
-    conditions += [f"{count('line', chr(34))} = {quotes}", f"{count('line', ',')} + 1 = {commas}"]
+    conditions += [f"{count(line, chr(34))} = {quotes}", f"{count(line, ',')} + 1 = {commas}"]
     return "coalesce(" + " AND ".join(conditions) + ", false)"
 
 
@@ -40,6 +40,10 @@ def _number(field: str) -> str:
 
 def _is_number(field: str) -> str:
     return f"left({field}, 1) IN {_DIGITS} AND isfinite({_number(field)})"
+
+
+def _is_text(field: str) -> str:
+    return f"(left({field}, 1) = '\"' AND NOT contains({field}, '\\'))"
 
 
 def _is_whole(field: str, least: int, most: int) -> str:
@@ -66,7 +70,7 @@ def _sound(column: Column, now_ms: int) -> str:
                 f"AND TRY_CAST({field} ->> '$' AS DATE) IS NOT NULL"
             )
         case _:
-            sound = f"left({field}, 1) = '\"' AND NOT contains({field}, '\\')"
+            sound = _is_text(field)
             sound += f" AND contains({field}, '@')" if column.name in EMAILS else ""
     return f"({sound})" if column.required else f"({field} IS NULL OR ({sound}))"
 
@@ -81,7 +85,7 @@ def _fits(field: str, kind: str) -> str:
         case "boolean":
             fits = f"{field} IN ('true', 'false')"
         case _:
-            fits = f"NOT contains({field}, '\\')"
+            fits = f"({_is_text(field)} OR {field} IN ('true', 'false') OR ({_is_number(field)}))"
     return f"({field} IS NULL OR ({fits}))"
 
 
@@ -103,9 +107,7 @@ def _value(kind: str, field: str) -> str:
 
 
 def as_text(field: str) -> str:
-    """An unannounced value as text, the same whatever number type it was stored as before."""
-    number = _number(field)
-    return (
-        f"CASE WHEN isfinite({number}) THEN regexp_replace(CAST({number} AS VARCHAR), '[.]0$', '') "
-        f"ELSE CAST({field} AS VARCHAR) END"
-    )
+    """An unannounced value as text, the same whatever type it was stored as before."""
+    text = f"CAST({field} AS VARCHAR)"
+    plain = f"regexp_replace(CAST({_number(field)} + 0.0 AS VARCHAR), '[.]0$', '')"
+    return f"CASE WHEN left({text}, 1) IN {_DIGITS} THEN {plain} ELSE {text} END"

@@ -30,6 +30,10 @@ CHUNK_BYTES = 32 * BLOCK
 SAMPLE = 500
 _BATCH = 20_000  # rows a thread takes at a time
 
+# No field can be called so: odd characters in the names of fields become underscores.
+AT, FILE, LINE = '"the position"', '"the file"', '"the line"'
+WHOLE, PROVEN = '"is whole"', '"is proven"'
+
 
 @dataclass
 class _Chunk:
@@ -155,11 +159,11 @@ class TextLanding:
         values = [f"{typed.value(c)} AS {name(c.name)}" for c in fields]
         columns = ", ".join(f"s[{literal(c.field)}] AS {name(c.field)}" for c in fields)
         read = (
-            f"SELECT i, f, {columns}, {typed.characters(table, 'line')} AS whole FROM (SELECT *, "
-            f"CASE WHEN json_valid(line) THEN json_transform(line, {typed.shape(table)}) END AS s "
-            "FROM chunk)"
+            f"SELECT {AT}, {FILE}, {columns}, {typed.characters(table, LINE)} AS {WHOLE} "
+            f"FROM (SELECT *, CASE WHEN json_valid({LINE}) "
+            f"THEN json_transform({LINE}, {typed.shape(table)}) END AS s FROM chunk)"
         )
-        return self._stage(chunk, read, f"whole AND {sound}", ", ".join(values))
+        return self._stage(chunk, read, f"{WHOLE} AND {sound}", ", ".join(values))
 
     def _read_loose(self, chunk: _Chunk, spelling: Mapping[str, str], prove: bool) -> _Chunk:
         """Stage the lines whose fields all fit; the others."""
@@ -169,10 +173,10 @@ class TextLanding:
         shape = literal(json.dumps(dict.fromkeys(names.values(), "JSON")))
         columns = ", ".join(f"s[{literal(f)}] AS {name(n)}" for n, f in names.items())
         read = (
-            f"SELECT i, f, line, {columns} FROM (SELECT *, CASE WHEN json_valid(line) "
-            f"THEN json_transform(line, {shape}) END AS s FROM chunk)"
+            f"SELECT {AT}, {FILE}, {LINE}, {columns} FROM (SELECT *, CASE WHEN json_valid({LINE}) "
+            f"THEN json_transform({LINE}, {shape}) END AS s FROM chunk)"
         )
-        proof = loose.proof(table, self._extras, self._task.now_ms) if prove else "true"
+        proof = loose.proof(table, self._extras, LINE, self._task.now_ms) if prove else "true"
         return self._stage(chunk, read, proof, loose.values(table, self._extras))
 
     def _stage(self, chunk: _Chunk, read: str, proof: str, values: str) -> _Chunk:
@@ -182,14 +186,15 @@ class TextLanding:
         connection.register("chunk", _arrow(chunk))
         connection.execute(
             "CREATE OR REPLACE TEMP TABLE judged AS "
-            f"SELECT *, coalesce({proof}, false) AS proven FROM ({read})"
+            f"SELECT *, coalesce({proof}, false) AS {PROVEN} FROM ({read})"
         )
         connection.unregister("chunk")
         connection.execute(
-            f"INSERT INTO stage BY NAME SELECT {values}, f AS _file FROM "
-            "(SELECT * FROM judged WHERE proven)"
+            f"INSERT INTO stage BY NAME SELECT {values}, {FILE} AS _file FROM "
+            f"(SELECT * FROM judged WHERE {PROVEN})"
         )
-        left = connection.execute("SELECT i FROM judged WHERE NOT proven ORDER BY i").fetchall()
+        rest = f"SELECT {AT} FROM judged WHERE NOT {PROVEN} ORDER BY {AT}"
+        left = connection.execute(rest).fetchall()
         return chunk.pick([row[0] for row in left])
 
     def _quarantine(self, flawed: _Chunk, reasons: Sequence[str]) -> None:
@@ -219,9 +224,9 @@ def _arrow(chunk: _Chunk) -> pa.Table:
     files = pa.array([codes[path] for path in chunk.files], pa.int32())
     table = pa.table(
         {
-            "i": pa.array(range(len(chunk.lines)), pa.int64()),
-            "f": pa.DictionaryArray.from_arrays(files, pa.array(names, pa.string())),
-            "line": _texts(chunk.lines),
+            "the position": pa.array(range(len(chunk.lines)), pa.int64()),
+            "the file": pa.DictionaryArray.from_arrays(files, pa.array(names, pa.string())),
+            "the line": _texts(chunk.lines),
         }
     )
     return pa.Table.from_batches(table.to_batches(max_chunksize=_BATCH))

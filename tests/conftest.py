@@ -1,0 +1,62 @@
+"""Engines and lakes for every test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+import stedi
+from helpers import ENGINES, Landings
+from stedi.api import Lake
+from stedi.engines.base import Engine
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def engine_name(request: pytest.FixtureRequest) -> str:
+    """Every engine in turn; the behaviour is the same."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def engine(engine_name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """An engine without a lake."""
+    from stedi.engines.duckdb import DuckDBEngine
+
+    assert engine_name == "duckdb"
+    made = DuckDBEngine("600MB", tmp_path_factory.mktemp("scratch"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def landings(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Landings:
+    """Lands single files through the engine's port."""
+    return Landings(engine, tmp_path_factory.mktemp("landings"))
+
+
+@pytest.fixture
+def new_lake(engine_name: str, tmp_path: Path) -> Iterator[Callable[..., Lake]]:
+    """Make lakes below the test's folder, closed when it ends."""
+    with ExitStack() as stack:
+
+        def make(name: str = "lake", consent: str = "since") -> Lake:
+            return stack.enter_context(stedi.create(tmp_path / name, consent, engine_name))
+
+        yield make
+
+
+@pytest.fixture
+def lake(new_lake: Callable[..., Lake]) -> Lake:
+    """An empty lake with the policy `since`."""
+    return new_lake()
+
+
+@pytest.fixture
+def landing(tmp_path: Path) -> Path:
+    """An empty landing folder with a folder for each feed."""
+    for feed in ("customer", "accelerometer", "step_trainer"):
+        (tmp_path / "landing" / feed).mkdir(parents=True)
+    return tmp_path / "landing"
