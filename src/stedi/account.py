@@ -74,12 +74,13 @@ def _landing_line(store: Store, engine: Engine, table: Table) -> Line:
 
 def _quarantined(store: Store, engine: Engine, feed: str) -> dict[str, int]:
     """Quarantined lines by reason, the detail after the colon left out."""
-    source = quarantine(store)
+    files = ledger.settled(store.table("files").source(), ledger.batches(store))
     rows = engine.query(
         Query(
             "SELECT 'quarantined: ' || split_part(reason, ':', 1) AS reason, count(*) AS lines "
-            "FROM quarantine WHERE feed = $feed GROUP BY 1 ORDER BY 2 DESC, 1",
-            {"quarantine": source},
+            "FROM quarantine JOIN (SELECT file, max(batch) AS batch FROM files GROUP BY file) "
+            "USING (file, batch) WHERE feed = $feed GROUP BY 1 ORDER BY 2 DESC, 1",
+            {"quarantine": quarantine(store), "files": files},
             {"feed": feed},
         )
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from stedi.contract import load_tables
 from stedi.engines.base import Engine, Params
 from stedi.lake.home import hmac_pads
+from stedi.lake.naming import lake_errors
 from stedi.lake.store import Store
 from stedi.landing import ledger
 from stedi.landing.find import find
@@ -62,7 +63,13 @@ def run_lake(
     now_ms: int | None = None,
 ) -> RunResult:
     """One run over a locked lake; `landing` None refreshes without landing."""
-    watch = watch or Watch()
+    with lake_errors(store.home.root):
+        return _run(store, engine, landing, watch or Watch(), now_ms)
+
+
+def _run(
+    store: Store, engine: Engine, landing: Path | None, watch: Watch, now_ms: int | None
+) -> RunResult:
     run = new_run()
     delivery = find(landing) if landing is not None else None
     store.home.clear_scratch()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pyiceberg.catalog.sql import SqlCatalog
@@ -15,15 +18,16 @@ from pyiceberg.table import CreateTableTransaction, Transaction
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table.metadata import TableMetadata
 from sqlalchemy import event
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError
 
 from stedi.contract import ZONES, Column, Table, load_tables
-from stedi.errors import LakeError, storage_error
+from stedi.errors import LakeError
 from stedi.lake import schema as schemas
 from stedi.lake.durable import sync_files, sync_path
 from stedi.lake.files import data_file, describe
 from stedi.lake.home import Home
 from stedi.lake.model import Snapshot, Source, Target
+from stedi.lake.naming import lake_errors
 
 
 class Store:
@@ -32,32 +36,43 @@ class Store:
     def __init__(self, home: Home) -> None:
         self.home = home
         self._tables: dict[str, StoredTable] = {}
+        self._copied: TemporaryDirectory[str] | None = None
 
     @cached_property
     def catalog(self) -> SqlCatalog:
         """The SQLite catalog: write-ahead log, 30 s busy timeout, synchronous commits."""
-        try:
-            return self._open_catalog()
-        except (OSError, sqlite3.Error, SQLAlchemyError) as error:
-            raise LakeError(
-                f"{self.home.catalog}: the catalog cannot be opened ({error}); "
-                "check that the file is whole and the folder is writable"
-            ) from error
+        with lake_errors(self.home.root):
+            if self.home.writable and not self.home.catalog.exists():
+                self._make_catalog_file()
+            try:
+                return self._connect(self.home.catalog)
+            except OperationalError:
+                if not self.home.catalog.exists():
+                    raise
+                return self._connect(self._copy())
 
-    def _open_catalog(self) -> SqlCatalog:
-        address = f"sqlite:///{self.home.catalog}?timeout=30"
-        if not self.home.writable:
-            address = f"sqlite:///file:{self.home.catalog}?mode=ro&immutable=1&uri=true"
-        elif not self.home.catalog.exists():
-            self._make_catalog_file()
+    def _connect(self, file: Path) -> SqlCatalog:
         catalog = SqlCatalog(
             "stedi",
-            uri=address,
+            uri=f"sqlite:///{file}?timeout=30",
             warehouse=self.home.warehouse.as_uri(),
             **{"py-io-impl": "stedi.lake.io.DurableFileIO"},
         )
         event.listen(catalog.engine, "connect", _full_sync)
         return catalog
+
+    def _copy(self) -> Path:
+        """The catalog with its log in a folder of this process.
+
+        SQLite must write beside a database to read its log; where the lake cannot be written
+        (read-only, or a full disk) a copy shows the same.
+        """
+        self._copied = TemporaryDirectory(prefix="stedi-catalog-")
+        for suffix in ("", "-wal"):
+            source = self.home.catalog.with_name(self.home.catalog.name + suffix)
+            if source.exists():
+                shutil.copy(source, self._copied.name)
+        return Path(self._copied.name) / self.home.catalog.name
 
     def _make_catalog_file(self) -> None:
         with sqlite3.connect(self.home.catalog) as connection:
@@ -82,6 +97,8 @@ class Store:
         """Let go of the catalog's connections."""
         if "catalog" in self.__dict__:
             self.catalog.engine.dispose()
+        if self._copied is not None:
+            self._copied.cleanup()
 
 
 def _full_sync(connection: sqlite3.Connection, _: object) -> None:
@@ -101,18 +118,20 @@ class StoredTable:
     def iceberg(self) -> IcebergTable | None:
         """The table as the catalog has it, or None if it was never made."""
         if self._loaded is None:
-            try:
-                self._loaded = self.store.catalog.load_table(self._identifier)
-            except NoSuchTableError:
-                return None
-            except FileNotFoundError as error:
-                raise LakeError(
-                    f"{self.contract.full_name}: its metadata is missing ({error}); if the lake "
-                    "was moved, move it back to where it was made"
-                ) from error
-            except SQLAlchemyError as error:
-                raise LakeError(f"{self.store.home.catalog}: {error}") from error
+            with lake_errors(self.store.home.root):
+                self._loaded = self._load()
         return self._loaded
+
+    def _load(self) -> IcebergTable | None:
+        try:
+            return self.store.catalog.load_table(self._identifier)
+        except NoSuchTableError:
+            return None
+        except FileNotFoundError as error:
+            raise LakeError(
+                f"{self.contract.full_name}: its metadata is missing ({error}); if the lake "
+                "was moved, move it back to where it was made"
+            ) from error
 
     @property
     def _identifier(self) -> tuple[str, str]:
@@ -197,16 +216,13 @@ class StoredTable:
         The files are synced first. `summary` is kept with the snapshot, so what it says and
         what the table holds cannot come apart.
         """
-        try:
-            sync_files(added, self.store.home.warehouse)
-            if self._draft is not None:
-                self._stage(self._draft, added, summary, ())
-                self._create()
-            else:
-                with self._require().transaction() as transaction:
-                    self._stage(transaction, added, summary, removed)
-        except OSError as error:
-            raise storage_error(error, self.contract.full_name) from error
+        sync_files(added, self.store.home.warehouse)
+        if self._draft is not None:
+            self._stage(self._draft, added, summary, ())
+            self._create()
+        else:
+            with self._require().transaction() as transaction:
+                self._stage(transaction, added, summary, removed)
         return self.snapshots()[-1]
 
     def _stage(

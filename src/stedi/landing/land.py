@@ -69,6 +69,7 @@ class Landing:
     def run(self, delivery: Delivery) -> dict[str, FeedCount]:
         """Land every new or changed file; the counts by feed."""
         ledger.sweep(self._store)
+        ledger.retire(self._store, self._engine)
         known = ledger.entries(self._store)
         fresh = {
             feed: [raw for raw in files if not _untouched(raw, known)]
@@ -168,14 +169,13 @@ class Landing:
         files.publish(rows, {"stedi.run": self._run})
         for part in parts:
             self._commit_landing(part, batch)
+        if any(part.replaced for part in parts):
+            ledger.retire(self._store, self._engine)
 
     def _commit_quarantine(self, parts: Sequence[_Part]) -> None:
-        table = self._store.table("quarantine")
         added = [path for part in parts for path in part.landed.quarantine_files]
-        replaced = [path for part in parts for path in part.replaced]
-        gone, kept = self._engine.without(table.source(), table.target(), "file", replaced)
-        if added or gone:
-            table.publish([*added, *kept], {"stedi.run": self._run}, removed=gone)
+        if added:
+            self._store.table("quarantine").publish(added, {"stedi.run": self._run})
 
     def _commit_landing(self, part: _Part, batch: int) -> None:
         table = self._store.table(ledger.landing_table(part.feed))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import pyarrow.parquet as pq
 
 from stedi.contract import load_tables
+from stedi.engines.base import Engine
 from stedi.feeds.inspect import RawFile
 from stedi.lake.model import DataFile, Source, Target
 from stedi.lake.store import Store
@@ -81,6 +82,39 @@ def entries(store: Store) -> dict[str, Entry]:
             if known is None or known.batch < entry.batch:
                 latest[entry.file] = entry
     return latest
+
+
+def replaced(store: Store) -> dict[str, int]:
+    """Files of which an older version's rows are still about, with their current batch."""
+    source = settled(store.table("files").source(), batches(store))
+    versions: dict[str, list[int]] = {}
+    for file in source.files:
+        for row in pq.read_table(file.path, partitioning=None).to_pylist():
+            versions.setdefault(row["file"], []).append(row["batch"])
+    return {file: max(found) for file, found in versions.items() if len(found) > 1}
+
+
+def retire(store: Store, engine: Engine) -> None:
+    """Drop the quarantined lines, then the ledger rows, of versions that a later one replaced.
+
+    Comes after the landing tables' commits; what a kill leaves to do is found again, since the
+    ledger rows go last.
+    """
+    current = replaced(store)
+    for name in ("quarantine", "files") if current else ():
+        table = store.table(name)
+        for batch in set(current.values()):
+            files = [file for file, last in current.items() if last == batch]
+            older = [f for f in table.source().files if _batch(f) != batch]
+            source = replace(table.source(), files=older)
+            gone, kept = engine.without(source, table.target(), "file", files)
+            if gone:
+                table.publish(kept, table.inherited(), removed=gone)
+
+
+def _batch(file: DataFile) -> int | None:
+    found = _FOLDER.search(file.path)
+    return int(found[2]) if found else None
 
 
 def sweep(store: Store) -> None:

@@ -1,0 +1,1 @@
+"""The product beside what people would use instead, each a process of its own."""
