@@ -132,6 +132,7 @@ repository: $(INSTALLED_DEV)
 	$(call timed,repository,$(PYTEST) --durations=0 tests/unit/test_repository.py)
 
 docs: $(INSTALLED_DEV) ## regenerate the generated pages
+	$(VENV)/bin/python -m stedi.contract.sql
 	$(if $(COGGED),$(VENV)/bin/cog -r $(COGGED))
 
 # The locks hold names, versions and hashes: no index, no host, no path.

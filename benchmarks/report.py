@@ -123,7 +123,7 @@ def _ratio(ratios: list[float]) -> str:
 
 def _growth(results: All) -> str:
     """Seconds a reading of `stedi run` from size to size, and the straight line through them."""
-    if len(results) < 2:
+    if len(results) < 3:
         return ""
     lines = [
         [

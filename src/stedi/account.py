@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from stedi.contract import Table, load_tables, refresh_order
 from stedi.contract.sql import translate
 from stedi.engines.base import Engine, Params
-from stedi.errors import ContractError
+from stedi.errors import ContractError, UsageError
 from stedi.lake.model import Query, Source
 from stedi.lake.store import Store
 from stedi.landing import ledger
@@ -107,6 +107,8 @@ def _promoted_line(store: Store, table: Table) -> Line | None:
 
 def why(store: Store, engine: Engine, params: Params, email: str) -> list[Trail]:
     """Follow one person through every table, by the same queries that made the tables."""
+    if not email.strip():
+        raise UsageError("an empty address belongs to nobody; give the person's e-mail address")
     person = _person(engine, email)
     serials = _serials(store, engine, person)
     trails = [
@@ -152,7 +154,8 @@ def belongs(store: Store, table: Table, person: str, serials: list[str]) -> str:
         case "pseudonym":
             return f"{column} = {_quoted(pseudonym(store.home.key(), person))}"
         case _:
-            return f"contains(lower({column}), {_quoted(person)})"
+            told = person if "@" in person else f'"{person}"'
+            return f"contains(lower({column}), {_quoted(told)})"
 
 
 def _quoted(text: str) -> str:

@@ -28,7 +28,9 @@ def declared(findings: list[Finding]) -> list[Result]:
 
 
 def _detail(finding: Finding) -> str:
-    return "" if finding.passed else f"{finding.broken:,} rows, such as {finding.example}"
+    if finding.passed:
+        return ""
+    return f"{finding.broken:,} rows" + (f", such as {finding.example}" if finding.example else "")
 
 
 def balance(lines: list[Line]) -> list[Result]:

@@ -149,7 +149,6 @@ def test_account_of_a_stranger(read: Command) -> None:
     assert "no row of nobody@nowhere.test is in this lake" in done.err
 
 
-@pytest.mark.xfail(strict=True, reason="an empty address is found in every quarantined line")
 def test_account_of_an_empty_address(command: Command, filled: Path) -> None:
     assert command("account", "--why", "", "--lake", filled).code == 2
 

@@ -92,7 +92,6 @@ def test_a_key_file_that_is_cut_short(key: str, command: Command, lake: Path) ->
     failed(command, "run", 1, "pseudonym.key", "restore it from a backup")
 
 
-@pytest.mark.xfail(strict=True, reason="the engine's own error comes through")
 def test_a_memory_that_is_no_size(command: Command, lake: Path) -> None:
     policy = lake / "stedi.toml"
     policy.write_text(policy.read_text().replace("1200MB", "lots"))
@@ -116,7 +115,6 @@ def test_a_damaged_catalog(command: Command, lake: Path) -> None:
     failed(command, "status", 1, "catalog.db", "malformed")
 
 
-@pytest.mark.xfail(strict=True, reason="taken for an empty lake")
 def test_a_lost_catalog(command: Command, lake: Path) -> None:
     assert command("run").code == 0
     (lake / "catalog.db").unlink()
@@ -159,7 +157,6 @@ def test_a_folder_without_feeds(command: Command, tmp_path: Path) -> None:
     failed(command, "run --landing full", 2, f"full: {missing}")
 
 
-@pytest.mark.xfail(strict=True, reason="says `no such folder` of a file that is there")
 def test_a_file_where_the_feeds_should_be(command: Command, tmp_path: Path) -> None:
     (tmp_path / "feed.json").write_text("{}")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from faults import system_faults
 from faults.nursery import result_of
@@ -16,10 +17,25 @@ KINDS = (errno.ENOSPC, errno.EIO)
 PYTHON, SYSTEM = "python", "system"
 
 
-def operations(shop: Shop, level: str, delivery: int) -> int:
-    """How many file operations an undisturbed run of a delivery makes."""
+def operations(shop: Shop, level: str, delivery: int) -> list[str]:
+    """The file operations of an undisturbed run of a delivery."""
     shop.restore(delivery)
-    return int(result_of(lambda: _run_with_fault(shop, level, 0, 0)[1]))
+    return list(result_of(lambda: _run_with_fault(shop, level, 0, 0)[1]))
+
+
+def one_of_each_kind(done: Sequence[str]) -> list[int]:
+    """The number of the middle operation of each kind."""
+    kinds: dict[str, list[int]] = {}
+    for number, operation in enumerate(done, 1):
+        kinds.setdefault(_kind(operation), []).append(number)
+    return sorted(numbers[len(numbers) // 2] for numbers in kinds.values())
+
+
+def _kind(operation: str) -> str:
+    """The function's name; of a system call the ending of the file, or that it is a folder."""
+    name, _, path = operation.partition(" ")
+    ending = Path(path).suffix or ("lock" if Path(path).name == "lock" else "folder")
+    return ending if name == "N" else name
 
 
 def failed_operations(shop: Shop, level: str, delivery: int, chosen: Iterable[int]) -> list[str]:
@@ -37,22 +53,26 @@ def failed_operation(shop: Shop, level: str, delivery: int, nth: int) -> list[st
     return [f"{errno.errorcode[number]} at operation {nth}, {where}: {w}" for w in wrong]
 
 
-def _run_with_fault(shop: Shop, level: str, nth: int, number: int) -> tuple[str, int, str]:
+def _run_with_fault(shop: Shop, level: str, nth: int, number: int) -> tuple[str, list[str], str]:
     """How the run ended, the operations it made, the one that failed."""
-    if level == PYTHON:
-        faults = PythonFaults(shop.lake, nth, number)
-        faults.install()
-        ended = _ending(shop)
-        where = list(faults.seen)[nth - 1] if nth <= len(faults.seen) else "never reached"
-        return ended, len(faults.seen), where
+    if level == SYSTEM:
+        return _run_with_system_fault(shop, nth, number)
+    faults = PythonFaults(shop.lake, nth, number)
+    faults.install()
+    ended = _ending(shop)
+    seen = list(faults.seen)
+    return ended, seen, seen[nth - 1] if nth <= len(seen) else "never reached"
+
+
+def _run_with_system_fault(shop: Shop, nth: int, number: int) -> tuple[str, list[str], str]:
     log = shop.root / "calls"
     log.unlink(missing_ok=True)
     system_faults.arm(shop.lake, nth, number, log)
     ended = _ending(shop)
-    count = system_faults.counted()
     system_faults.disarm()
-    failed = [line for line in log.read_text().splitlines() if line.startswith("F ")]
-    return ended, count, "".join(failed)
+    lines = log.read_text().splitlines()
+    counted = [line for line in lines if line.startswith("N ")]
+    return ended, counted, "".join(line for line in lines if line.startswith("F "))
 
 
 def _ending(shop: Shop) -> str:

@@ -6,7 +6,7 @@
  *
  *   O opened to read   C opened to write   W written   T truncated   S synced
  *   R renamed (two paths, a tab between)   U unlinked   M folder made   D folder removed
- *   F the call that failed
+ *   F the call that failed   N a call that would have, were it the nth (when nth is 0)
  *
  * A write is noted once done, a sync before it is done: what the log calls safe is safe.
  */
@@ -85,7 +85,9 @@ static void note(char kind, const char *path, const char *other) {
 
 /* Whether this call is the one that fails; errno is set. */
 static int fails(const char *path) {
-    if (!below(path) || ++count != nth) return 0;
+    if (!below(path)) return 0;
+    if (!nth) note('N', path, NULL);
+    if (++count != nth) return 0;
     if (action == STOP) {
         syscall(SYS_tgkill, getpid(), getpid(), SIGSTOP);
         return 0;

@@ -13,7 +13,7 @@ from faults.shop import Shop, recover
 
 def interrupted_runs(shop: Shop, delivery: int, number: int, times: int) -> list[str]:
     """What is wrong when runs get a signal, at moments spread over their work."""
-    count = operations(shop, SYSTEM, delivery)
+    count = len(operations(shop, SYSTEM, delivery))
     moments = [1 + count * i // times for i in range(times)]
     return [
         f"at call {nth} of {count}: {w}"

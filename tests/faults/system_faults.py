@@ -19,8 +19,3 @@ def arm(below: Path, nth: int = NEVER, action: int = 0, log: Path | None = None)
 def disarm() -> None:
     """Let every call pass."""
     arm(Path("/nowhere"))
-
-
-def counted() -> int:
-    """Calls since the last `arm`."""
-    return int(ctypes.CDLL(None).faults_count())

@@ -46,13 +46,7 @@ def test_a_disturbed_delivery_is_named_and_lands_next_time(
     [
         0,
         1,
-        pytest.param(
-            2,
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="the quarantined lines of a replaced file go before its landed rows do",
-            ),
-        ),
+        2,
     ],
 )
 def test_quarantine_and_landing_tables_change_together(

@@ -26,10 +26,6 @@ def _may_mount(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.xfail(
-    strict=True,
-    reason="OSError and OperationalError of ensure, publish, write_rows reach the caller unnamed",
-)
 @pytest.mark.parametrize("delivery", [0, 1])
 def test_a_full_disk_is_named_and_harms_nothing(
     nursery: Nursery, shop: Shop, delivery: int
@@ -37,23 +33,11 @@ def test_a_full_disk_is_named_and_harms_nothing(
     assert nursery.call(runs_on_a_full_disk, shop, delivery, SHARES) == []
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="SQLite must write its shared index to read a catalog in WAL mode",
-)
 def test_a_lake_on_a_full_disk_still_reads(nursery: Nursery, shop: Shop) -> None:
     assert nursery.call(reading_on_a_full_disk, shop, 1) == []
 
 
-IMMUTABLE = pytest.mark.xfail(
-    strict=True,
-    reason="opened as immutable, the catalog's log is not read: tables are those of before",
-)
-
-
-@pytest.mark.parametrize(
-    "crashed", [False, pytest.param(True, marks=IMMUTABLE)], ids=["closed", "crashed"]
-)
+@pytest.mark.parametrize("crashed", [False, True], ids=["closed", "crashed"])
 def test_a_read_only_lake_still_reads(nursery: Nursery, shop: Shop, crashed: bool) -> None:
     assert nursery.call(read_only_lake, shop, 1, crashed) == []
 

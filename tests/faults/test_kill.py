@@ -9,15 +9,11 @@ from faults.nursery import Nursery
 from faults.shop import Shop
 
 KILLS_A_TEST = 67
-TORN = pytest.mark.xfail(
-    strict=True,
-    reason="the quarantined lines of a replaced file go before its landed rows do",
-)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("delivery", [0, 1, pytest.param(2, marks=TORN)])
+@pytest.mark.parametrize("delivery", [0, 1, 2])
 def test_killed_runs_lose_nothing_and_tear_nothing(
     nursery: Nursery, shop: Shop, delivery: int
 ) -> None:

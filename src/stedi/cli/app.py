@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +10,7 @@ import typer
 
 from stedi import __version__
 from stedi.cli import demo, prove, read, runs, simulate
-from stedi.cli.output import say, show
+from stedi.cli.output import STDOUT, ReaderGone, plain_streams, say, show
 from stedi.errors import StediError
 
 INTERRUPTED = 130
@@ -53,8 +51,9 @@ def run() -> int:
     """Run the command line; the exit code."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
+        plain_streams()
         code = int(app(standalone_mode=False) or 0)
-        sys.stdout.flush()
+        STDOUT.flush()
         return _stopped() if code == INTERRUPTED else code
     except StediError as error:
         say(f"error: {error}")
@@ -65,8 +64,7 @@ def run() -> int:
         return _stopped()
     except KeyboardInterrupt:
         return _stopped()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except ReaderGone:
         return 0
     except typer.TyperException as error:
         show_error = getattr(error, "show", None)

@@ -59,7 +59,7 @@ def _simulate(out: Path, people: int) -> None:
 
 def _show(lake: Lake, path: Path) -> None:
     show("\nEvery row accounted for: in = out + excluded\n")
-    emit(account_rows(lake.account(), Format.table), Format.table)
+    emit(account_rows(lake.account(), Format.table), Format.table, grouped=True)
     where = f"--lake {path}"
     show(f"\nThe lake is at {lake.home.root}. Try next:\n")
     show(f"  stedi preview machine_learning_curated -n 5 {where}")

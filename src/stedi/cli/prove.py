@@ -34,9 +34,9 @@ def account(
             trails = opened.why(why)
             if not any(trail.rows_in for trail in trails):
                 say(f"no row of {why} is in this lake")
-            return emit((_trail(trail, form) for trail in trails), form)
+            return emit((_trail(trail, form) for trail in trails), form, grouped=True)
         lines = opened.account()
-        emit(account_rows(lines, form), form)
+        emit(account_rows(lines, form), form, grouped=True)
         unbalanced = [line.table for line in lines if not line.balanced]
         if unbalanced:
             say(f"does not balance: {', '.join(unbalanced)}; run `stedi check` for more")

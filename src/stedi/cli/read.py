@@ -10,8 +10,9 @@ import typer
 
 from stedi.api import Rows, tables
 from stedi.cli.options import AsOf, Form, LakePath, open_at
-from stedi.cli.output import Format, emit, say, show
+from stedi.cli.output import Format, counted, emit, say, show
 from stedi.contract import find_table
+from stedi.errors import QueryError
 
 PREVIEW_ROWS = 500
 
@@ -31,9 +32,12 @@ def register(app: typer.Typer) -> None:
 
 
 def status(ctx: typer.Context, lake: LakePath = None, form: Form = Format.table) -> None:
-    """Every table: rows, files, bytes, snapshots, when it was published, its newest day."""
+    """Every table with its size and age.
+
+    Rows, files, bytes, snapshots kept, when it was published, the newest day in it (UTC).
+    """
     with open_at(ctx, lake) as opened:
-        emit((vars(entry) for entry in opened.status()), form)
+        emit((vars(entry) for entry in opened.status()), form, grouped=True)
 
 
 def preview(
@@ -66,11 +70,14 @@ def sql(
         rows = opened.sql(query, as_of)
         if out is None:
             return _print(rows, form)
-        say(f"wrote {rows.write(out):,} rows to {out}")
+        say(f"wrote {counted(rows.write(out), 'row')} to {out}")
 
 
 def _print(rows: Rows, form: Format) -> None:
     reader = rows.batches()
+    twice = {name for name in reader.schema.names if reader.schema.names.count(name) > 1}
+    if twice:
+        raise QueryError(f"two columns are called {min(twice)}; name them apart with AS")
     stream = (row for batch in reader for row in batch.to_pylist())
     emit(stream, form, reader.schema.names)
 
@@ -79,7 +86,10 @@ def describe(
     table: Annotated[str | None, typer.Argument(help="A table; without it, all.")] = None,
     form: Form = Format.table,
 ) -> None:
-    """The data dictionary: columns with type, unit, meaning, and what is personal."""
+    """The data dictionary of a table or of all.
+
+    Every column with its type, unit, meaning, and whether it is personal.
+    """
     chosen = [find_table(table)] if table else list(tables().values())
     for entry in chosen if form is Format.table else ():
         say(f"{entry.full_name}: {entry.description} Grain: {entry.grain}.")

@@ -11,7 +11,7 @@ import typer
 
 from stedi.api import Lake, create_lake, open_lake
 from stedi.cli.options import Consent, ConsentOption, EngineName, EngineOption, LakePath, lake_path
-from stedi.cli.output import reasons, redraw, say
+from stedi.cli.output import counted, reasons, redraw, say
 from stedi.errors import UsageError
 from stedi.lake.home import is_lake
 
@@ -68,7 +68,8 @@ def open_or_create(path: Path, landing: Path | None, consent: Consent | None, en
     if landing is None:
         raise UsageError(f"{path}: there is no lake; give --landing DIR to make one from feeds")
     if not landing.is_dir():
-        raise UsageError(f"{landing}: no such folder; give --landing the folder of the feeds")
+        kind = "not a folder" if landing.exists() else "no such folder"
+        raise UsageError(f"{landing}: {kind}; give --landing the folder that holds the feeds")
     return create_lake(path, (consent or Consent.since).value, engine)
 
 
@@ -118,7 +119,8 @@ def summarise(lake: Lake, result: RunResult, seconds: float) -> None:
     for feed, count in result.landed.items():
         if count.files:
             say(
-                f"landed {feed}: {count.landed:,} lines from {count.files:,} files" + _detail(count)
+                f"landed {feed}: {counted(count.landed, 'line')} from "
+                f"{counted(count.files, 'file')}{_detail(count)}"
             )
     for refreshed in result.refreshed:
         account = refreshed.account

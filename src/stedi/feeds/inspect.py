@@ -70,8 +70,9 @@ def _has_literal(codes: Codes) -> bool:
     No number ends in "e", and a text that holds such a pair makes the file no longer clean,
     only slower to land.
     """
-    after = codes[1:][codes[:-1] == _E]
-    return bool(np.any((after == _COMMA) | (after == _BRACE) | (after <= _SPACE)))
+    after = codes[1:]
+    ends = (after == _COMMA) | (after == _BRACE) | (after <= _SPACE)
+    return bool(np.any(ends & (codes[:-1] == _E)))
 
 
 def inspect(file: RawFile, table: Table) -> Inspected:

@@ -159,8 +159,13 @@ def _encoded(text: str) -> bytes:
 
 
 def _wrong(column: Column, value: Any, wanted: str) -> Malformed:
-    found = json.dumps(value, ensure_ascii=True)[:80]
-    return Malformed(f"wrong type: {column.field} should be {wanted}, found {found}")
+    """The reason names the kind of value, not the value: that may be personal."""
+    return Malformed(f"wrong type: {column.field} should be {wanted}, found {_kind(value)}")
+
+
+def _kind(value: Any) -> str:
+    kinds = {bool: "true or false", str: "text", list: "a list", dict: "an object"}
+    return kinds.get(type(value), "a number")
 
 
 def _string(column: Column, value: Any, _: int) -> str:

@@ -30,6 +30,7 @@ POLICIES = ("since", "any")
 KEY_VARIABLE = "STEDI_PSEUDONYM_KEY"
 SHORTEST_KEY = 16
 
+_MEMORY = re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
 _TOML = """\
 # The policy of this lake. Changes take effect at the next `stedi run`.
 
@@ -212,6 +213,8 @@ def _check_policy(policy: dict[str, object], where: Path) -> None:
             f"{where}: the lake has format {policy.get('format')!r}, this version reads "
             f"{FORMAT}; use the version of stedi that made the lake"
         )
+    if not _MEMORY.fullmatch(str(policy.get("memory", "1GB"))):
+        raise LakeError(f"{where}: memory is {policy['memory']!r}; write it like 1200MB or 2GB")
     if policy.get("consent") not in POLICIES:
         raise LakeError(
             f"{where}: consent is {policy.get('consent')!r}; use one of {', '.join(POLICIES)}"

@@ -4,30 +4,20 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.exceptions import NoSuchTableError
-from pyiceberg.manifest import DataFile as IcebergFile
-from pyiceberg.table import CreateTableTransaction, Transaction
-from pyiceberg.table import Table as IcebergTable
-from pyiceberg.table.metadata import TableMetadata
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
-from stedi.contract import ZONES, Column, Table, load_tables
+from stedi.contract import ZONES, load_tables
 from stedi.errors import LakeError
-from stedi.lake import schema as schemas
-from stedi.lake.durable import sync_files, sync_path
-from stedi.lake.files import data_file, describe
+from stedi.lake.durable import sync_path
 from stedi.lake.home import Home
-from stedi.lake.model import Snapshot, Source, Target
 from stedi.lake.naming import lake_errors
+from stedi.lake.stored import StoredTable
 
 
 class Store:
@@ -75,6 +65,11 @@ class Store:
         return Path(self._copied.name) / self.home.catalog.name
 
     def _make_catalog_file(self) -> None:
+        if any(self.home.warehouse.glob("*/*")):
+            raise LakeError(
+                f"{self.home.catalog}: the catalog is gone but the warehouse holds tables; "
+                "restore it from a backup, or choose another --lake and land the feeds again"
+            )
         with sqlite3.connect(self.home.catalog) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
         connection.close()
@@ -103,208 +98,3 @@ class Store:
 
 def _full_sync(connection: sqlite3.Connection, _: object) -> None:
     connection.execute("PRAGMA synchronous=FULL")
-
-
-class StoredTable:
-    """One Iceberg table of the lake, seen through its contract."""
-
-    def __init__(self, store: Store, contract: Table) -> None:
-        self.store = store
-        self.contract = contract
-        self._loaded: IcebergTable | None = None
-        self._draft: CreateTableTransaction | None = None
-
-    @property
-    def iceberg(self) -> IcebergTable | None:
-        """The table as the catalog has it, or None if it was never made."""
-        if self._loaded is None:
-            with lake_errors(self.store.home.root):
-                self._loaded = self._load()
-        return self._loaded
-
-    def _load(self) -> IcebergTable | None:
-        try:
-            return self.store.catalog.load_table(self._identifier)
-        except NoSuchTableError:
-            return None
-        except FileNotFoundError as error:
-            raise LakeError(
-                f"{self.contract.full_name}: its metadata is missing ({error}); if the lake "
-                "was moved, move it back to where it was made"
-            ) from error
-
-    @property
-    def _identifier(self) -> tuple[str, str]:
-        return (self.contract.zone, self.contract.name)
-
-    def _require(self) -> IcebergTable:
-        table = self.iceberg
-        if table is None:
-            raise LakeError(f"{self.contract.full_name} is not there yet; run `stedi run` first")
-        return table
-
-    def forget(self) -> None:
-        """Drop what is cached, so that the next look asks the catalog again."""
-        self._loaded = None
-
-    def ensure(self) -> None:
-        """Make the table (with its first version), or add the columns its contract has gained."""
-        if self.iceberg is None and self._draft is None:
-            self._draft = self.store.catalog.create_table_transaction(
-                self._identifier,
-                schemas.iceberg_schema(self.contract),
-                partition_spec=schemas.partition_spec(self.contract),
-                properties=schemas.properties(self.contract),
-            )
-        known = {field.name for field in self._metadata.schema().fields}
-        self.add_columns([c for c in self.contract.columns if c.name not in known])
-
-    @property
-    def _metadata(self) -> TableMetadata:
-        """Of the table, or of the draft that becomes it with its first version."""
-        return self._draft.table_metadata if self._draft else self._require().metadata
-
-    def _create(self) -> None:
-        if self._draft is not None:
-            self._draft.commit_transaction()
-            self._draft = None
-
-    def add_columns(self, columns: Sequence[Column]) -> None:
-        """Add nullable columns; old files are not rewritten."""
-        if columns:
-            self._create()
-            with self._require().update_schema() as update:
-                for column in columns:
-                    kind = schemas.TYPES[column.type]
-                    update.add_column((column.name,), kind, column.description)
-
-    def target(self) -> Target:
-        """Where and how an engine writes new files of this table."""
-        fields = schemas.fields(self._metadata.schema())
-        return Target(self.contract.name, self._location(), fields, self.contract.day_column)
-
-    def source(self, snapshot: int | None = None) -> Source:
-        """The table's rows: the current version, or that of `snapshot`."""
-        table = self.iceberg
-        if table is None:
-            return Source(self.contract.name, schemas.contract_fields(self.contract), [])
-        chosen = snapshot or self.source_id
-        schema = table.schema()
-        if snapshot is not None:
-            schema = table.scan(snapshot_id=snapshot).projection()
-        fields = schemas.fields(schema)
-        time_id = next((f.id for f in fields if f.name == self.contract.time), None)
-        files = [data_file(file, time_id) for file in self._files(chosen)]
-        return Source(self.contract.name, fields, files, chosen)
-
-    def _files(self, snapshot: int | None) -> list[IcebergFile]:
-        if snapshot is None:
-            return []
-        tasks = list(self._require().scan(snapshot_id=snapshot).plan_files())
-        if any(task.delete_files for task in tasks):
-            raise LakeError(
-                f"{self.contract.full_name}: another engine left delete files; compact the table "
-                "there, with copy-on-write, and run again"
-            )
-        return [task.file for task in tasks]
-
-    def publish(
-        self, added: Sequence[str], summary: Mapping[str, str], removed: Sequence[str] | None = ()
-    ) -> Snapshot:
-        """Commit one new version in one step: `added` files in, `removed` out (None: all).
-
-        The files are synced first. `summary` is kept with the snapshot, so what it says and
-        what the table holds cannot come apart.
-        """
-        sync_files(added, self.store.home.warehouse)
-        if self._draft is not None:
-            self._stage(self._draft, added, summary, ())
-            self._create()
-        else:
-            with self._require().transaction() as transaction:
-                self._stage(transaction, added, summary, removed)
-        return self.snapshots()[-1]
-
-    def _stage(
-        self,
-        transaction: Transaction,
-        added: Sequence[str],
-        summary: Mapping[str, str],
-        removed: Sequence[str] | None,
-    ) -> None:
-        old = self._files(self.source_id) if removed != () else []
-        leaving = [file for file in old if removed is None or file.file_path in set(removed)]
-        update = transaction.update_snapshot(snapshot_properties=dict(summary))
-        io = transaction._table.io
-        with update.overwrite() if leaving else update.fast_append() as producer:
-            for file in leaving:
-                producer.delete_data_file(file)
-            for path in added:
-                producer.append_data_file(describe(io, transaction.table_metadata, path))
-
-    def retype(self, types: Mapping[str, str], write: Callable[[Target], Sequence[str]]) -> None:
-        """Give columns another type in one commit; `write` makes the rewritten files.
-
-        Iceberg cannot promote a number to text, so the column is replaced by one of the same
-        name: older snapshots keep reading theirs.
-        """
-        table = self._require()
-        with table.transaction() as transaction:
-            with transaction.update_schema(allow_incompatible_changes=True) as update:
-                for name in types:
-                    update.delete_column((name,))
-            with transaction.update_schema() as update:
-                for name, kind in types.items():
-                    update.add_column((name,), schemas.TYPES[kind])
-            fields = schemas.fields(transaction.table_metadata.schema())
-            target = Target(self.contract.name, self._location(), fields, self.contract.day_column)
-            added = write(target)
-            sync_files(added, self.store.home.warehouse)
-            self._stage(transaction, added, self.inherited(), None)
-
-    def inherited(self) -> dict[str, str]:
-        """The product's own entries of the current summary, for a commit that keeps them."""
-        return {key: value for key, value in self.summary.items() if key.startswith("stedi.")}
-
-    def _location(self) -> str:
-        return self._metadata.location.removeprefix("file://") + "/data"
-
-    def snapshots(self) -> list[Snapshot]:
-        """All versions of the table still kept, oldest first."""
-        table = self.iceberg
-        kept = table.metadata.snapshots if table is not None else []
-        return [_snapshot(entry) for entry in sorted(kept, key=lambda s: s.sequence_number or 0)]
-
-    @property
-    def summary(self) -> Mapping[str, str]:
-        """What the current snapshot says of itself; empty before the first."""
-        table = self.iceberg
-        current = table.current_snapshot() if table is not None else None
-        return (
-            {}
-            if current is None or current.summary is None
-            else current.summary.additional_properties
-        )
-
-    @property
-    def source_id(self) -> int | None:
-        """The current snapshot's id, the version that a bookmark remembers."""
-        table = self.iceberg
-        current = table.current_snapshot() if table is not None else None
-        return current.snapshot_id if current else None
-
-    @property
-    def size(self) -> int:
-        """Bytes of the current version's data files."""
-        return sum(file.bytes for file in self.source().files)
-
-
-def _snapshot(entry: Any) -> Snapshot:
-    properties = dict(entry.summary.additional_properties) if entry.summary else {}
-    return Snapshot(
-        id=entry.snapshot_id,
-        at=datetime.fromtimestamp(entry.timestamp_ms / 1000, UTC),
-        operation=entry.summary.operation.value if entry.summary else "",
-        rows=int(properties.get("total-records", 0)),
-        summary=properties,
-    )

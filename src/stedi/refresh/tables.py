@@ -89,7 +89,8 @@ def _audit(
     if failed:
         raise CheckFailed(
             "; ".join(
-                f"{f.table}: check {f.check.name!r} found {f.broken} rows, such as {f.example}"
+                f"{f.table}: check {f.check.name!r} found {f.broken} rows"
+                + (f", such as {f.example}" if f.example else "")
                 for f in failed
             )
             + "; nothing was published, the previous version stays"

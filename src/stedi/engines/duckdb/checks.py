@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import duckdb
 
-from stedi.contract import Check, Table
+from stedi.contract import Check, Table, load_tables
 from stedi.contract.sql import translate
 from stedi.engines.base import Finding, Params
 from stedi.engines.duckdb.session import name
@@ -36,9 +38,17 @@ def _used(params: Params, query: str) -> dict[str, str]:
 
 
 def _example(connection: duckdb.DuckDBPyConnection, query: str, params: Params) -> str:
+    """One of the rows as words, without what may name a person."""
+    columns = (column for table in load_tables().values() for column in table.columns)
+    personal = {"person"} | {column.name for column in columns if column.pii != "none"}
     first = f"SELECT * FROM ({query}) LIMIT 1"
     rows = connection.sql(first, params=_used(params, query)).to_arrow_table().to_pylist()
-    return ", ".join(f"{key} {value}" for key, value in rows[0].items()) if rows else ""
+    shown = {key: value for key, value in rows[0].items() if key not in personal} if rows else {}
+    return ", ".join(f"{key} {_plain(value)}" for key, value in shown.items())
+
+
+def _plain(value: object) -> str:
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
 
 
 def _broken(table: Table, check: Check) -> str:

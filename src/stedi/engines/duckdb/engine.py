@@ -26,6 +26,7 @@ from stedi.engines.duckdb.clean import land_clean
 from stedi.engines.duckdb.loose import as_text
 from stedi.engines.duckdb.refresh import refresh
 from stedi.engines.duckdb.session import (
+    TYPES,
     connect,
     literal,
     make_views,
@@ -88,8 +89,8 @@ class DuckDBEngine:
 
     def check(self, table: Table, sources: Mapping[str, Source], params: Params) -> list[Finding]:
         """Run the declared checks of a table."""
-        make_views(self._connection, sources)
         with storage_errors(table.full_name):
+            make_views(self._connection, sources)
             return checks.run(self._connection, table, params)
 
     def query(self, query: Query) -> pa.RecordBatchReader:
@@ -120,7 +121,8 @@ class DuckDBEngine:
         before = {field.name: field.type for field in source.fields}
         texts = {f.name for f in target.fields if f.type == "string" != before[f.name]}
         columns = [
-            f"{as_text(name(f.name)) if f.name in texts else name(f.name)} AS {name(f.name)}"
+            f"CAST({as_text(name(f.name)) if f.name in texts else name(f.name)} "
+            f"AS {TYPES[f.type]}) AS {name(f.name)}"
             for f in target.fields
         ]
         select = f"SELECT {', '.join(columns)} FROM ({rows_of(source)})"

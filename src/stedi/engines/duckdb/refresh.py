@@ -25,6 +25,8 @@ from stedi.lake.model import DataFile, Source
 DUPLICATE = "exact duplicate"
 ROWS_A_SLICE = 4_000_000
 ROWS_OF_A_SMALL_DAY = 20_000
+EPOCH = date(1970, 1, 1)
+DAY_MICROS = 86_400_000_000  # counting by CAST to DATE asks the time zone of every row
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -119,12 +121,13 @@ def _slices(connection: Connection, task: RefreshTask) -> Iterator[_Slice]:
     """The days of the candidates in order, a bounded number of rows at a time."""
     time = load_tables()[task.table.candidates].time
     counts = connection.execute(
-        f"SELECT CAST({name(time)} AS DATE), count(*) FROM {name(task.table.candidates)} "
-        "GROUP BY 1 ORDER BY 1"
+        f"SELECT epoch_us({name(time)}) // {DAY_MICROS} AS day, count(*) "
+        f"FROM {name(task.table.candidates)} GROUP BY day ORDER BY day"
     ).fetchall()
     days: list[date] = []
     rows = 0
-    for day, count in counts:
+    for number, count in counts:
+        day = EPOCH + timedelta(days=number)
         if days and rows + count > ROWS_A_SLICE:
             yield _Slice(tuple(days), rows < ROWS_OF_A_SMALL_DAY * len(days))
             days, rows = [], 0

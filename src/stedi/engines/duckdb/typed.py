@@ -64,6 +64,8 @@ def value(column: Column) -> str:
             return f"make_timestamptz(CAST({field} AS BIGINT) * 1000)"
         case "double":
             return f"{field} + 0.0"
+        case "int":
+            return f"CAST({field} AS INTEGER)"
         case _:
             return field
 

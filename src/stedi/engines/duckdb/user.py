@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -9,7 +11,7 @@ import pyarrow as pa
 
 from stedi.contract import load_tables
 from stedi.engines.duckdb.session import connect, literal, name, rows_of
-from stedi.errors import QueryError
+from stedi.errors import QueryError, StorageError
 from stedi.lake.model import Query
 
 BATCH_ROWS = 50_000
@@ -17,21 +19,45 @@ BATCH_ROWS = 50_000
 
 def run(memory: str, scratch: Path, query: Query) -> pa.RecordBatchReader:
     """Stream the rows of one SELECT; QueryError says what is wrong with it."""
-    relation = relate(connect(memory, scratch), query)
-    try:
+    connection = connect(memory, scratch)
+    with query_errors():
+        relation = relate(connection, query)
+        _close_off(connection, query)
         return relation.to_arrow_reader(BATCH_ROWS)
-    except duckdb.Error as error:
-        raise QueryError(str(error)) from error
 
 
 def relate(connection: duckdb.DuckDBPyConnection, query: Query) -> duckdb.DuckDBPyRelation:
     """The query as a lazy relation of that connection, over views of its sources."""
-    try:
+    with query_errors():
         _gate(connection, query.sql)
         _make_views(connection, query)
         return connection.sql(query.sql.rstrip().rstrip(";"), params=dict(query.params) or None)
+
+
+@contextmanager
+def query_errors() -> Iterator[None]:
+    """Say what is wrong with a query, or with the files below it."""
+    try:
+        yield
+    except duckdb.IOException as error:
+        raise StorageError(
+            f"a data file of the lake cannot be read ({error}); if it is gone for good, read an "
+            "older version with --as-of"
+        ) from error
+    except duckdb.CatalogException as error:
+        known = ", ".join(load_tables())
+        raise QueryError(f"{str(error).partition(chr(10))[0]}; the tables are {known}") from error
     except duckdb.Error as error:
         raise QueryError(str(error)) from error
+
+
+def _close_off(connection: duckdb.DuckDBPyConnection, query: Query, *out: str) -> None:
+    """Let the query read the lake's files and nothing else."""
+    files = [file.path for source in query.sources.values() for file in source.files]
+    allowed = ", ".join(literal(path) for path in (*files, *out))
+    connection.execute(f"SET allowed_paths = [{allowed}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
 
 
 def _gate(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
@@ -55,12 +81,12 @@ def _make_views(connection: duckdb.DuckDBPyConnection, query: Query) -> None:
 def copy_to(memory: str, scratch: Path, query: Query, path: Path) -> int:
     """Write the result to a .parquet or .csv file; the number of rows."""
     connection = connect(memory, scratch)
-    relation = relate(connection, query)
     kind = path.suffix.lstrip(".").lower()
     options = "FORMAT csv, HEADER" if kind == "csv" else "FORMAT parquet, COMPRESSION zstd"
-    try:
-        relation.create_view("result")
-        copied = f"COPY (SELECT * FROM result) TO {literal(str(path))} ({options})"
+    with query_errors():
+        relate(connection, query).create_view("result")
+        _close_off(connection, query, str(path))
+        copied = (
+            f"COPY (SELECT * FROM result) TO {literal(str(path))} ({options}, USE_TMP_FILE false)"
+        )
         return int(connection.execute(copied).fetchall()[0][0])
-    except duckdb.Error as error:
-        raise QueryError(str(error)) from error

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import duckdb
 
-from stedi.engines.duckdb.session import TYPES, copy_options, name, storage_errors
+from stedi.engines.duckdb.session import copy_options, name, storage_errors
 from stedi.lake.model import DataFile, Target
 
 
@@ -22,12 +22,11 @@ def write(
 ) -> list[DataFile]:
     """Write the rows of a SELECT as new files of a table; one day a file if `by_day`.
 
-    The columns are those of the target, by name. Nothing is left behind on an error.
+    The SELECT has the target's columns, by name and in their types. Nothing is left behind on
+    an error.
     """
     folder = Path(target.location) / uuid4().hex
-    columns = ", ".join(
-        f"CAST({name(f.name)} AS {TYPES[f.type]}) AS {name(f.name)}" for f in target.fields
-    )
+    columns = ", ".join(name(field.name) for field in target.fields)
     spread = "PER_THREAD_OUTPUT"
     if by_day:
         columns += f", CAST({name(target.day_column)} AS DATE) AS _day"

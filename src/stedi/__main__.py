@@ -1,0 +1,5 @@
+"""python -m stedi: the command line."""
+
+from stedi.cli import main
+
+main()
