@@ -26,7 +26,7 @@ class Delivery:
 
 def find(landing: Path) -> Delivery:
     """All delivered files below `landing`, by path; UsageError if no feed folder is there."""
-    feeds = {table.feed for table in load_tables().values() if table.feed}
+    feeds = [table.feed for table in load_tables().values() if table.feed]
     if not landing.is_dir():
         kind = "not a folder" if landing.exists() else "no such folder"
         raise UsageError(f"{landing}: {kind}; give --landing the folder that holds the feeds")
@@ -56,7 +56,7 @@ def _sort_in(entry: os.DirEntry[str], feed: str, delivery: Delivery) -> None:
     delivery.feeds[feed].append(RawFile(entry.path, stat.st_size, stat.st_mtime_ns))
 
 
-def _feed_folders(landing: Path, feeds: set[str]) -> Iterator[tuple[str, str]]:
+def _feed_folders(landing: Path, feeds: list[str]) -> Iterator[tuple[str, str]]:
     """Every folder below, with the feed of the nearest folder named after one."""
     for folder, inner, _ in os.walk(landing, followlinks=False):
         inner[:] = sorted(name for name in inner if not name.startswith((".", "_")))
