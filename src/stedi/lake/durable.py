@@ -20,14 +20,20 @@ def sync_path(path: str | Path) -> None:
         os.close(handle)
 
 
-def sync_files(paths: Iterable[str | Path], root: str | Path) -> None:
-    """Sync files and every folder from theirs up to `root`, each folder once."""
+def sync_files(paths: Iterable[str | Path], root: str | Path, settled: set[Path]) -> None:
+    """Sync files and the folders that name them, from theirs up to `root`.
+
+    A folder needs it again only when it has gained a name. A table's folder and those above it
+    gain theirs before its first file: they are remembered in `settled` and not synced again.
+    """
     folders: set[Path] = set()
     for path in map(Path, paths):
         sync_path(path)
         folders.update(parent for parent in path.parents if parent.is_relative_to(root))
-    for folder in folders:
+    for folder in folders - settled:
         sync_path(folder)
+        if not any(part == "data" for part in folder.relative_to(root).parts):
+            settled.add(folder)
 
 
 def write_durably(path: Path, text: str, mode: int = 0o644) -> None:

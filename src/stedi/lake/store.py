@@ -25,6 +25,7 @@ class Store:
 
     def __init__(self, home: Home) -> None:
         self.home = home
+        self.settled: set[Path] = set()
         self._tables: dict[str, StoredTable] = {}
         self._copied: TemporaryDirectory[str] | None = None
 

@@ -32,11 +32,12 @@ class StoredTable:
         self.contract = contract
         self._loaded: IcebergTable | None = None
         self._draft: CreateTableTransaction | None = None
+        self._drafted: TableMetadata | None = None
 
     @property
     def iceberg(self) -> IcebergTable | None:
         """The table as the catalog has it, or None if it was never made."""
-        if self._loaded is None:
+        if self._loaded is None and self._draft is None:
             with lake_errors(self.store.home.root):
                 self._loaded = self._load()
         return self._loaded
@@ -75,18 +76,19 @@ class StoredTable:
                 partition_spec=schemas.partition_spec(self.contract),
                 properties=schemas.properties(self.contract),
             )
+            self._drafted = self._draft.table_metadata
         known = {field.name for field in self._metadata.schema().fields}
         self.add_columns([c for c in self.contract.columns if c.name not in known])
 
     @property
     def _metadata(self) -> TableMetadata:
         """Of the table, or of the draft that becomes it with its first version."""
-        return self._draft.table_metadata if self._draft else self._require().metadata
+        return self._drafted if self._drafted else self._require().metadata
 
     def _create(self) -> None:
         if self._draft is not None:
             self._draft.commit_transaction()
-            self._draft = None
+            self._draft = self._drafted = None
 
     def add_columns(self, columns: Sequence[Column]) -> None:
         """Add nullable columns; old files are not rewritten."""
@@ -135,7 +137,7 @@ class StoredTable:
         The files are synced first. `summary` is kept with the snapshot, so what it says and
         what the table holds cannot come apart.
         """
-        sync_files(added, self.store.home.warehouse)
+        sync_files(added, self.store.home.warehouse, self.store.settled)
         if self._draft is not None:
             self._stage(self._draft, added, summary, ())
             self._create()
@@ -154,12 +156,12 @@ class StoredTable:
         old = self._files(self.source_id) if removed != () else []
         leaving = [file for file in old if removed is None or file.file_path in set(removed)]
         update = transaction.update_snapshot(snapshot_properties=dict(summary))
-        io = transaction._table.io
+        io, metadata = transaction._table.io, transaction.table_metadata
         with update.overwrite() if leaving else update.fast_append() as producer:
             for file in leaving:
                 producer.delete_data_file(file)
             for path in added:
-                producer.append_data_file(describe(io, transaction.table_metadata, path))
+                producer.append_data_file(describe(io, metadata, path))
 
     def retype(self, types: Mapping[str, str], write: Callable[[Target], Sequence[str]]) -> None:
         """Give columns another type in one commit; `write` makes the rewritten files.
@@ -178,7 +180,7 @@ class StoredTable:
             fields = schemas.fields(transaction.table_metadata.schema())
             target = Target(self.contract.name, self._location(), fields, self.contract.day_column)
             added = write(target)
-            sync_files(added, self.store.home.warehouse)
+            sync_files(added, self.store.home.warehouse, self.store.settled)
             self._stage(transaction, added, self.inherited(), None)
 
     def inherited(self) -> dict[str, str]:

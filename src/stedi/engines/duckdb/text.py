@@ -27,7 +27,7 @@ from stedi.lake.durable import remove_files
 from stedi.lake.model import DataFile
 
 CHUNK_BYTES = 32 * BLOCK
-SAMPLE = 500
+SAMPLE = 100
 _BATCH = 20_000  # rows a thread takes at a time
 
 # No field can be called so: odd characters in the names of fields become underscores.
