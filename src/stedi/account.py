@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from stedi.contract import Table, load_tables, refresh_order
 from stedi.contract.sql import translate
@@ -74,13 +74,11 @@ def _landing_line(store: Store, engine: Engine, table: Table) -> Line:
 
 def _quarantined(store: Store, engine: Engine, feed: str) -> dict[str, int]:
     """Quarantined lines by reason, the detail after the colon left out."""
-    files = ledger.settled(store.table("files").source(), ledger.batches(store))
     rows = engine.query(
         Query(
             "SELECT 'quarantined: ' || split_part(reason, ':', 1) AS reason, count(*) AS lines "
-            "FROM quarantine JOIN (SELECT file, max(batch) AS batch FROM files GROUP BY file) "
-            "USING (file, batch) WHERE feed = $feed GROUP BY 1 ORDER BY 2 DESC, 1",
-            {"quarantine": quarantine(store), "files": files},
+            "FROM quarantine WHERE feed = $feed GROUP BY 1 ORDER BY 2 DESC, 1",
+            {"quarantine": quarantine(store)},
             {"feed": feed},
         )
     )
@@ -88,8 +86,13 @@ def _quarantined(store: Store, engine: Engine, feed: str) -> dict[str, int]:
 
 
 def quarantine(store: Store) -> Source:
-    """The quarantined lines that count."""
-    return ledger.settled(store.table("quarantine").source(), ledger.batches(store))
+    """The quarantined lines that count: of landed batches, and of no replaced version."""
+    source = ledger.settled(store.table("quarantine").source(), ledger.batches(store))
+    old = [
+        f"(file = {_quoted(file)} AND batch < {batch})"
+        for file, batch in ledger.replaced(store).items()
+    ]
+    return replace(source, where=f"NOT ({' OR '.join(old)})" if old else "")
 
 
 def _promoted_line(store: Store, table: Table) -> Line | None:

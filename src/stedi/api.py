@@ -132,20 +132,26 @@ class Lake:
         landing: Path | str | None = None,
         watch: Watch | None = None,
         wait: float = 0,
+        consent: str | None = None,
     ) -> RunResult:
         """Land what is new below `landing`, refresh what it changes.
 
-        Waits up to `wait` seconds for another run; raises CheckFailed, LakeBusyError,
+        Waits up to `wait` seconds for another run; `consent` (`since` or `any`) changes the
+        policy first; raises CheckFailed, LakeBusyError,
         StorageError or UsageError, and leaves every table as it was or as it will be.
         """
         from stedi.run import run_lake
 
         with self.home.lock(wait):
             folder = Path(landing) if landing is not None else None
-            return run_lake(self.store, self.engine, folder, watch)
+            try:
+                return run_lake(self.store, self.engine, folder, watch, consent)
+            finally:
+                self.home = self.store.home
 
     def table(self, name: str, as_of: str | None = None) -> Rows:
         """The rows of one table, now or as of a time or snapshot."""
+        self.store.forget()
         contract = find_table(name)
         moment = self._moment(as_of)
         self._must_exist(contract)
@@ -154,6 +160,7 @@ class Lake:
 
     def sql(self, sql: str, as_of: str | None = None) -> Rows:
         """The rows of one SELECT over the lake's tables, by bare name or zone.table."""
+        self.store.forget()
         moment = self._moment(as_of)
         wanted = [name for name in load_tables() if name in sql.lower()]
         return Rows(self, Query(sql, {name: self._source(name, moment) for name in wanted}))
@@ -162,12 +169,14 @@ class Lake:
         """Rows in, out and excluded by reason, for every table."""
         from stedi import account as accounts
 
+        self.store.forget()
         return accounts.account(self.store, self.engine)
 
     def why(self, email: str) -> list[Trail]:
         """What became of one person's rows, table by table."""
         from stedi import account as accounts
 
+        self.store.forget()
         return accounts.why(self.store, self.engine, self.params, email)
 
     def check(self) -> list[Result]:
@@ -175,15 +184,18 @@ class Lake:
         from stedi import checks
         from stedi.refresh.tables import check_all
 
+        self.store.forget()
         found = check_all(self.store, self.engine, self.params)
         return [*checks.declared(found), *checks.balance(self.account()), *checks.lineage()]
 
     def status(self) -> list[TableStatus]:
         """Every table with its size and age."""
+        self.store.forget()
         return [self._status(table) for table in load_tables().values()]
 
     def history(self, table: str | None = None) -> list[tuple[str, Snapshot]]:
         """Snapshots still kept, oldest first, of one table or of all."""
+        self.store.forget()
         names = [find_table(table).name] if table else list(load_tables())
         found = [
             (load_tables()[name].full_name, snapshot)

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from stedi.contract import load_tables
 from stedi.engines.base import Engine, Params
-from stedi.lake.home import hmac_pads
+from stedi.lake.home import hmac_pads, open_home
 from stedi.lake.naming import lake_errors
 from stedi.lake.store import Store
 from stedi.landing import ledger
-from stedi.landing.find import find
+from stedi.landing.find import Delivery, find
 from stedi.landing.land import FeedCount, Landing
 from stedi.landing.progress import Progress
 from stedi.refresh.record import Row, last_recorded, published_after, record
@@ -60,18 +60,27 @@ def run_lake(
     engine: Engine,
     landing: Path | None,
     watch: Watch | None = None,
+    consent: str | None = None,
     now_ms: int | None = None,
 ) -> RunResult:
-    """One run over a locked lake; `landing` None refreshes without landing."""
+    """One run over a locked lake; `landing` None refreshes without landing.
+
+    Policy and tables are read anew: another run may have changed them since they were opened.
+    `consent` changes the policy first.
+    """
     with lake_errors(store.home.root):
-        return _run(store, engine, landing, watch or Watch(), now_ms)
+        delivery = find(landing) if landing is not None else None
+        store.forget()
+        store.home = open_home(store.home.root)
+        if consent and consent != store.home.consent:
+            store.home = store.home.with_consent(consent)
+        return _run(store, engine, delivery, watch or Watch(), now_ms)
 
 
 def _run(
-    store: Store, engine: Engine, landing: Path | None, watch: Watch, now_ms: int | None
+    store: Store, engine: Engine, delivery: Delivery | None, watch: Watch, now_ms: int | None
 ) -> RunResult:
     run = new_run()
-    delivery = find(landing) if landing is not None else None
     store.home.clear_scratch()
     _prepare(store)
     _catch_up(store, engine)

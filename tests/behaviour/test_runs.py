@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-import stedi
 from helpers import (
     PROMOTED,
     SERIAL,
@@ -170,13 +169,11 @@ def test_a_change_of_policy_takes_effect_at_the_next_run(lake: Lake, landing: Pa
     lake.run(landing)
     assert len(rows_of(lake, "machine_learning_curated")) == 1
     for consent, rows in (("any", 2), ("since", 1)):
-        lake.home.set_consent(consent)
-        root = lake.home.root
-        with stedi.open(root) as changed:
-            refreshed = {entry.account.table for entry in changed.run(landing).refreshed}
-            assert len(rows_of(changed, "machine_learning_curated")) == rows
-            assert "trusted.accelerometer_trusted" in refreshed
-            assert "trusted.customer_trusted" not in refreshed
+        result = lake.run(landing, consent=consent)
+        refreshed = {entry.account.table for entry in result.refreshed}
+        assert len(rows_of(lake, "machine_learning_curated")) == rows
+        assert "trusted.accelerometer_trusted" in refreshed
+        assert "trusted.customer_trusted" not in refreshed
 
 
 def test_the_past_can_be_read_by_time_and_by_snapshot(lake: Lake, landing: Path):

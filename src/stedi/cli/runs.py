@@ -53,18 +53,14 @@ def run(
     """
     with open_or_create(lake_path(ctx, lake), landing, consent, engine.value) as opened:
         started = time.monotonic()
-        result = opened.run(landing, Talk().watch, wait)
+        result = opened.run(landing, Talk().watch, wait, consent.value if consent else None)
         summarise(opened, result, time.monotonic() - started)
 
 
 def open_or_create(path: Path, landing: Path | None, consent: Consent | None, engine: str) -> Lake:
     """The lake of a run; made now if there is something to land."""
     if is_lake(path):
-        opened = open_lake(path, engine)
-        if consent and consent.value != opened.home.consent:
-            opened.home.set_consent(consent.value)
-            return open_lake(path, engine)
-        return opened
+        return open_lake(path, engine)
     if landing is None:
         raise UsageError(f"{path}: there is no lake; give --landing DIR to make one from feeds")
     if not landing.is_dir():

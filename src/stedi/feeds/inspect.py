@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from stedi.contract import Table
 from stedi.errors import storage_error
-from stedi.feeds.raw import Damaged, blocks
+from stedi.feeds.raw import Damaged, blocks, packed
 
 _SPACE, _NEWLINE, _QUOTE, _COMMA, _E, _BRACE = 32, 10, 34, 44, 101, 125
 
@@ -86,7 +86,7 @@ def inspect(file: RawFile, table: Table) -> Inspected:
                 tally.add(block)
         except Damaged:
             clean = False
-        if file.path.endswith((".gz", ".zst")):
+        if packed(file.path):
             with Path(file.path).open("rb") as stored:
                 checksum = hashlib.file_digest(stored, "sha256")
     except OSError as error:
@@ -97,7 +97,7 @@ def inspect(file: RawFile, table: Table) -> Inspected:
 
 def _hashed(path: str, checksum: hashlib._Hash) -> Iterator[bytes]:
     for block in blocks(path):
-        if not path.endswith((".gz", ".zst")):
+        if not packed(path):
             checksum.update(block)
         yield block
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -21,7 +21,7 @@ from stedi.contract import Column, Table
 
 EARLIEST_MS = 946_684_800_000  # 2000-01-01T00:00:00Z
 DAY_MS = 86_400_000
-MOST_EXTRAS = 100
+MOST_EXTRAS = 100  # in a line, and in a feed
 LONGEST_NAME = 128
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 EMAILS = ("email", "user")
@@ -64,7 +64,7 @@ class Judge:
 
     def _judge(self, line: bytes) -> Judged:
         pairs = _parse(line)
-        values = _merge(pairs)
+        values = _merge(pairs, self._announced)
         record = {
             column.field: self._value(column, values.get(name))
             for name, column in self._announced.items()
@@ -112,13 +112,14 @@ def _not_finite(text: str) -> Any:
     raise Malformed(f"number not finite: {text}")
 
 
-def _merge(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def _merge(pairs: Iterable[tuple[str, Any]], announced: Container[str]) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for name, value in pairs:
         key = column_name(name)
         plain = _plain(value)
         if key in merged and not _same(merged[key], plain):
-            raise Malformed(f"duplicate keys that disagree: {name}")
+            which = name if key in announced else "an unannounced field"
+            raise Malformed(f"duplicate keys that disagree: {which}")
         merged[key] = plain
     return merged
 

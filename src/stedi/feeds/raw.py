@@ -26,18 +26,25 @@ class Damaged(Exception):
 def blocks(path: str) -> Iterator[bytes]:
     """The decompressed bytes of a file; raises Damaged after the last readable ones."""
     with Path(path).open("rb") as file:
-        if path.endswith(".gz"):
-            yield from _inflate(file, lambda: zlib.decompressobj(wbits=31))
-        elif path.endswith(".zst"):
-            yield from _inflate(file, lambda: zstandard.ZstdDecompressor().decompressobj())
+        if path.lower().endswith(".gz"):
+            yield from _inflate(file, 16 << 10, lambda: zlib.decompressobj(wbits=31))
+        elif path.lower().endswith(".zst"):
+            fresh = zstandard.ZstdDecompressor().decompressobj
+            yield from _inflate(file, 1 << 10, fresh)
         else:
             while block := file.read(BLOCK):
                 yield block
 
 
-def _inflate(file: BinaryIO, fresh: Any) -> Iterator[bytes]:
+def packed(path: str) -> bool:
+    """Whether a file is compressed, by its name."""
+    return path.lower().endswith((".gz", ".zst"))
+
+
+def _inflate(file: BinaryIO, step: int, fresh: Any) -> Iterator[bytes]:
+    """Unpack `step` bytes at a time: few enough that what they unpack to fits in memory."""
     stream, started = fresh(), False
-    while block := file.read(BLOCK // 8):
+    while block := file.read(step):
         while block:
             try:
                 data = stream.decompress(block)

@@ -21,19 +21,21 @@ def sync_path(path: str | Path) -> None:
 
 
 def sync_files(paths: Iterable[str | Path], root: str | Path, settled: set[Path]) -> None:
-    """Sync files and the folders that name them, from theirs up to `root`.
+    """Sync files, and every folder below and at `root` that has gained a name on their way.
 
-    A folder needs it again only when it has gained a name. A table's folder and those above it
-    gain theirs before its first file: they are remembered in `settled` and not synced again.
+    `settled` remembers the folders whose own name is on the disk: their parents need no
+    second sync for their sake.
     """
-    folders: set[Path] = set()
+    gained: set[Path] = set()
     for path in map(Path, paths):
         sync_path(path)
-        folders.update(parent for parent in path.parents if parent.is_relative_to(root))
-    for folder in folders - settled:
+        gained.add(path.parent)
+        for folder in path.parents:
+            if folder != Path(root) and folder.is_relative_to(root) and folder not in settled:
+                gained.add(folder.parent)
+                settled.add(folder)
+    for folder in gained:
         sync_path(folder)
-        if not any(part == "data" for part in folder.relative_to(root).parts):
-            settled.add(folder)
 
 
 def write_durably(path: Path, text: str, mode: int = 0o644) -> None:

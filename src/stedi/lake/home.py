@@ -2,6 +2,7 @@
 
 <lake>/stedi.toml       the policy, for people to edit
 <lake>/pseudonym.key    the secret behind subject_id, mode 0600, outside the warehouse
+<lake>/key.check        tells whether a key is the lake's; the key cannot be had from it
 <lake>/catalog.db       the SQLite catalog
 <lake>/warehouse/       Iceberg tables, <zone>/<table>/
 <lake>/lock             held by the run in progress
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import hmac
 import os
 import re
 import secrets
@@ -31,6 +33,7 @@ KEY_VARIABLE = "STEDI_PSEUDONYM_KEY"
 SHORTEST_KEY = 16
 
 _MEMORY = re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
+_ODD = "?#%*[]\"'\\\n\r\t"
 _TOML = """\
 # The policy of this lake. Changes take effect at the next `stedi run`.
 
@@ -82,13 +85,31 @@ class Home:
 
     def key(self) -> bytes:
         """The pseudonym key: the environment's STEDI_PSEUDONYM_KEY, else the lake's file."""
+        key = self._key()
+        check = hmac.new(key, b"the key of this lake", hashlib.sha256).hexdigest()
+        where = self.root / "key.check"
+        try:
+            if not where.exists() and self.writable:
+                write_durably(where, check + "\n")
+            known = where.read_text("utf-8").strip() if where.exists() else check
+        except OSError as error:
+            raise storage_error(error, str(where)) from error
+        if known != check:
+            raise LakeError(
+                f"{where}: the pseudonym key is not the one this lake was made with; restore it "
+                f"({KEY_VARIABLE} or pseudonym.key), or delete this file to change every "
+                "subject_id on purpose"
+            )
+        return key
+
+    def _key(self) -> bytes:
         given = os.environ.get(KEY_VARIABLE)
         if given is not None:
             if len(given) < SHORTEST_KEY:
                 raise UsageError(
                     f"{KEY_VARIABLE} has {len(given)} characters; use {SHORTEST_KEY} or more"
                 )
-            return given.encode()
+            return given.encode("utf-8", "surrogateescape")
         where = self.root / "pseudonym.key"
         try:
             key = where.read_bytes().strip()
@@ -98,15 +119,19 @@ class Home:
             raise LakeError(_no_key(where, f"it has only {len(key)} characters"))
         return key
 
-    def set_consent(self, consent: str) -> None:
+    def with_consent(self, consent: str) -> Home:
         """Change the policy in stedi.toml; the next run refreshes what it changes."""
         where = self.root / "stedi.toml"
-        text = where.read_text("utf-8")
-        line = re.compile(r"^consent *=.*$", re.MULTILINE)
+        line = re.compile(r"^[ \t]*consent[ \t]*=.*$", re.MULTILINE)
         try:
-            write_durably(where, line.sub(f'consent = "{consent}"', text))
+            text = line.sub(f'consent = "{consent}"', where.read_text("utf-8"))
+            write_durably(where, text)
         except OSError as error:
             raise storage_error(error, str(where)) from error
+        changed = open_home(self.root)
+        if changed.consent != consent:
+            raise LakeError(f"{where}: the policy cannot be changed; write consent = {consent!r}")
+        return changed
 
     @contextmanager
     def lock(self, wait: float = 0) -> Iterator[None]:
@@ -117,11 +142,17 @@ class Home:
             raise storage_error(error, str(self.root)) from error
         try:
             self._acquire(handle, time.monotonic() + wait)
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, str(os.getpid()).encode(), 0)
+            self._sign(handle)
             yield
         finally:
             os.close(handle)
+
+    def _sign(self, handle: int) -> None:
+        try:
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, str(os.getpid()).encode(), 0)
+        except OSError as error:
+            raise storage_error(error, str(self.root / "lock")) from error
 
     def _acquire(self, handle: int, deadline: float) -> None:
         while True:
@@ -172,12 +203,17 @@ def create(root: Path, consent: str = "since") -> Home:
     """Make an empty lake; UsageError if something else is there."""
     if consent not in POLICIES:
         raise UsageError(f"consent is {consent!r}; use one of {', '.join(POLICIES)}")
+    root = root.resolve()
+    if odd := set(str(root)) & set(_ODD):
+        raise UsageError(
+            f"{root}: a lake's path may not hold {' '.join(sorted(odd))}; choose another --lake"
+        )
     if root.exists() and (not root.is_dir() or _foreign(root)):
         raise UsageError(f"{root}: not empty and not a lake; choose another --lake")
     try:
         (root / "warehouse").mkdir(parents=True, exist_ok=True)
         sync_path(root.parent)
-        if not (root / "pseudonym.key").exists():
+        if KEY_VARIABLE not in os.environ and not (root / "pseudonym.key").exists():
             write_durably(root / "pseudonym.key", secrets.token_hex(32) + "\n", 0o600)
         write_durably(root / "stedi.toml", _TOML.format(format=FORMAT, consent=consent))
     except OSError as error:
@@ -204,7 +240,7 @@ def open_home(root: Path) -> Home:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LakeError(f"{where}: not valid TOML ({error}); mend the file") from error
     _check_policy(policy, where)
-    return Home(root.absolute(), policy["consent"], str(policy.get("memory", "1200MB")))
+    return Home(root.resolve(), policy["consent"], str(policy.get("memory", "1200MB")))
 
 
 def _check_policy(policy: dict[str, object], where: Path) -> None:

@@ -38,12 +38,16 @@ class Field:
 
 @dataclass(frozen=True)
 class Source:
-    """A readable version of a table: its columns and the files that hold its rows."""
+    """A readable version of a table: its columns and the files that hold its rows.
+
+    `where` is a condition in SQL on the rows that count; empty: all.
+    """
 
     name: str
     fields: Sequence[Field]
     files: Sequence[DataFile]
     snapshot: int | None = None
+    where: str = ""
 
     @property
     def rows(self) -> int:

@@ -51,16 +51,18 @@ def partition_spec(table: Table) -> PartitionSpec:
 
 
 def properties(table: Table) -> dict[str, str]:
-    """Table properties; identifying columns leave no values in the metadata's statistics."""
-    hidden = {
-        f"write.metadata.metrics.column.{column.name}": "none"
-        for column in table.columns
-        if column.pii != "none"
-    }
-    return hidden | {
+    """Table properties.
+
+    No column but the event time leaves values in the metadata's statistics: others may name a
+    person, and unannounced ones may hold anything. A commit that conflicts is not retried: the
+    lake's lock makes it a sign of a writer that ignores it.
+    """
+    shown = {f"write.metadata.metrics.column.{table.time}": "full"} if table.time else {}
+    return shown | {
+        "write.metadata.metrics.default": "none",
         "format-version": "2",
         "comment": table.description,
-        "commit.retry.num-retries": "20",
+        "commit.retry.num-retries": "0",
         "write.delete.mode": "copy-on-write",
         "write.update.mode": "copy-on-write",
         "write.merge.mode": "copy-on-write",

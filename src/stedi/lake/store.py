@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pyiceberg.catalog.sql import SqlCatalog
-from sqlalchemy import event
+from sqlalchemy import URL, event
 from sqlalchemy.exc import OperationalError
 
 from stedi.contract import ZONES, load_tables
@@ -45,8 +45,10 @@ class Store:
     def _connect(self, file: Path) -> SqlCatalog:
         catalog = SqlCatalog(
             "stedi",
-            uri=f"sqlite:///{file}?timeout=30",
-            warehouse=self.home.warehouse.as_uri(),
+            uri=URL.create(
+                "sqlite", database=str(file), query={"timeout": "30"}
+            ).render_as_string(),
+            warehouse=f"file://{self.home.warehouse}",
             **{"py-io-impl": "stedi.lake.io.DurableFileIO"},
         )
         event.listen(catalog.engine, "connect", _full_sync)
@@ -88,6 +90,10 @@ class Store:
         for zone in ZONES:
             if zone not in known:
                 self.catalog.create_namespace(zone)
+
+    def forget(self) -> None:
+        """Drop what is cached of the tables: another process may have changed them."""
+        self._tables.clear()
 
     def close(self) -> None:
         """Let go of the catalog's connections."""

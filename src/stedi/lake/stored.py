@@ -63,10 +63,6 @@ class StoredTable:
             raise LakeError(f"{self.contract.full_name} is not there yet; run `stedi run` first")
         return table
 
-    def forget(self) -> None:
-        """Drop what is cached, so that the next look asks the catalog again."""
-        self._loaded = None
-
     def ensure(self) -> None:
         """Make the table (with its first version), or add the columns its contract has gained."""
         if self.iceberg is None and self._draft is None:

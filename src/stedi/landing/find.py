@@ -32,7 +32,7 @@ def find(landing: Path) -> Delivery:
         raise UsageError(f"{landing}: {kind}; give --landing the folder that holds the feeds")
     delivery = Delivery({feed: [] for feed in feeds})
     seen = False
-    for folder, feed in _feed_folders(landing.absolute(), feeds):
+    for folder, feed in _feed_folders(landing.resolve(), feeds):
         seen = True
         for entry in sorted(os.scandir(folder), key=lambda e: e.name):
             if entry.is_file() and not entry.name.startswith((".", "_")):
@@ -46,7 +46,7 @@ def find(landing: Path) -> Delivery:
 
 
 def _sort_in(entry: os.DirEntry[str], feed: str, delivery: Delivery) -> None:
-    if not entry.name.lower().endswith(ENDINGS):
+    if not entry.name.lower().endswith(ENDINGS) or not _is_unicode(entry.path):
         delivery.ignored.append(entry.path)
         return
     try:
@@ -56,11 +56,24 @@ def _sort_in(entry: os.DirEntry[str], feed: str, delivery: Delivery) -> None:
     delivery.feeds[feed].append(RawFile(entry.path, stat.st_size, stat.st_mtime_ns))
 
 
+def _is_unicode(path: str) -> bool:
+    try:
+        return bool(path.encode())
+    except UnicodeEncodeError:
+        return False
+
+
 def _feed_folders(landing: Path, feeds: list[str]) -> Iterator[tuple[str, str]]:
     """Every folder below, with the feed of the nearest folder named after one."""
-    for folder, inner, _ in os.walk(landing, followlinks=False):
+    seen: set[tuple[int, int]] = set()
+    for folder, inner, _ in os.walk(landing, followlinks=True):
+        stat = Path(folder).stat()
+        if (stat.st_dev, stat.st_ino) in seen:
+            inner.clear()
+            continue
+        seen.add((stat.st_dev, stat.st_ino))
         inner[:] = sorted(name for name in inner if not name.startswith((".", "_")))
         parts = Path(folder).relative_to(landing.parent).parts
-        feed = next((part for part in reversed(parts) if part in feeds), None)
+        feed = next((part.lower() for part in reversed(parts) if part.lower() in feeds), None)
         if feed:
             yield folder, feed

@@ -17,6 +17,7 @@ from stedi.engines.arrow import write_rows
 from stedi.engines.base import Engine, Landed, LandTask, Widen
 from stedi.errors import StorageError, storage_error
 from stedi.feeds.inspect import Inspected, RawFile, inspect
+from stedi.feeds.raw import packed
 from stedi.lake.durable import remove_files
 from stedi.lake.store import Store
 from stedi.landing import ledger
@@ -232,7 +233,7 @@ def _rounds(fresh: dict[str, list[RawFile]]) -> Iterator[dict[str, list[RawFile]
     held = 0
     for feed, files in fresh.items():
         for raw in files:
-            weight = raw.size * (_PACKED if raw.path.endswith((".gz", ".zst")) else 1)
+            weight = raw.size * (_PACKED if packed(raw.path) else 1)
             if held and held + weight > ROUND_BYTES:
                 yield current
                 current, held = {}, 0

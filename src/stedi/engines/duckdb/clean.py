@@ -13,7 +13,7 @@ import duckdb
 
 from stedi.engines.base import LandTask
 from stedi.engines.duckdb import typed
-from stedi.engines.duckdb.session import TYPES, literal, name
+from stedi.engines.duckdb.session import TYPES, literal, name, pattern
 from stedi.engines.duckdb.ticking import ticking
 from stedi.engines.duckdb.writing import write
 from stedi.errors import StorageError
@@ -43,6 +43,7 @@ def _select(task: LandTask, files: Sequence[Inspected]) -> str:
     known = {column.name for column in task.table.columns}
     types = ", ".join(f"{literal(f)}: {literal(t)}" for f, t in typed.types(task.table).items())
     paths = ", ".join(literal(file.file.path) for file in files)
+    patterns = ", ".join(pattern(file.file.path) for file in files)
     values = [f"{typed.value(column)} AS {name(column.name)}" for column in fields]
     # A path a row is a text to copy; as an enumeration of the batch's paths it is a number.
     values += [f"CAST(filename AS ENUM({paths})) AS _file"]
@@ -53,6 +54,6 @@ def _select(task: LandTask, files: Sequence[Inspected]) -> str:
     ]
     sound = " AND ".join(typed.sound(column, task.now_ms) for column in fields)
     return (
-        f"SELECT {', '.join(values)} FROM read_json([{paths}], columns={{{types}}}, "
+        f"SELECT {', '.join(values)} FROM read_json([{patterns}], columns={{{types}}}, "
         f"format='newline_delimited', filename=true) WHERE {sound}"
     )

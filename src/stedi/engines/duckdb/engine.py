@@ -31,6 +31,7 @@ from stedi.engines.duckdb.session import (
     literal,
     make_views,
     name,
+    pattern,
     rows_of,
     storage_errors,
 )
@@ -104,11 +105,11 @@ class DuckDBEngine:
         if not source.files or not values:
             return [], []
         gone = f"{name(column)} IN ({', '.join(literal(value) for value in values)})"
-        paths = ", ".join(literal(file.path) for file in source.files)
+        paths = ", ".join(pattern(file.path) for file in source.files)
         with storage_errors(target.location):
             found = self._connection.execute(
-                f"SELECT DISTINCT filename FROM read_parquet([{paths}], filename=true, "
-                f"union_by_name=true) WHERE {gone}"
+                f'SELECT DISTINCT "the file" FROM read_parquet([{paths}], '
+                f"filename='the file', union_by_name=true) WHERE {gone}"
             ).fetchall()
             touched = {row[0] for row in found}
             part = replace(source, files=[f for f in source.files if f.path in touched])

@@ -121,8 +121,8 @@ def _slices(connection: Connection, task: RefreshTask) -> Iterator[_Slice]:
     """The days of the candidates in order, a bounded number of rows at a time."""
     time = load_tables()[task.table.candidates].time
     counts = connection.execute(
-        f"SELECT epoch_us({name(time)}) // {DAY_MICROS} AS day, count(*) "
-        f"FROM {name(task.table.candidates)} GROUP BY day ORDER BY day"
+        f"SELECT epoch_us({name(time)}) // {DAY_MICROS}, count(*) "
+        f"FROM {name(task.table.candidates)} GROUP BY 1 ORDER BY 1"
     ).fetchall()
     days: list[date] = []
     rows = 0

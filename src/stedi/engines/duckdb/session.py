@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -49,6 +50,11 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def pattern(path: str) -> str:
+    """A SQL literal for a path that DuckDB's readers take as it stands, glob characters too."""
+    return literal(re.sub(r"([*?[])", r"[\1]", path))
+
+
 def name(text: str) -> str:
     """A SQL identifier."""
     return '"' + text.replace('"', '""') + '"'
@@ -61,12 +67,13 @@ def rows_of(source: Source) -> str:
             f"CAST(NULL AS {TYPES[f.type]}) AS {name(f.name)}" for f in source.fields
         )
         return f"SELECT {columns} WHERE false"
-    files = ", ".join(literal(file.path) for file in source.files)
+    files = ", ".join(pattern(file.path) for file in source.files)
     schema = ", ".join(
         f"{f.id}: {{name: {literal(f.name)}, type: {literal(TYPES[f.type])}, default_value: NULL}}"
         for f in source.fields
     )
-    return f"SELECT * FROM read_parquet([{files}], schema=MAP {{{schema}}})"
+    rows = f"SELECT * FROM read_parquet([{files}], schema=MAP {{{schema}}})"
+    return f"{rows} WHERE {source.where}" if source.where else rows
 
 
 def rows_between(source: Source, time: str, start: date, end: date) -> str:
@@ -103,10 +110,22 @@ def copy_options(fields: list[Field]) -> str:
 
 
 @contextmanager
+def interruptions() -> Iterator[None]:
+    """Let a signal that ends a statement be the KeyboardInterrupt it was."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "interrupted" in str(error).lower():
+            raise KeyboardInterrupt from error
+        raise
+
+
+@contextmanager
 def storage_errors(where: str) -> Iterator[None]:
     """Turn the engine's input/output errors into StorageError with a remedy."""
     try:
-        yield
+        with interruptions():
+            yield
     except OSError as error:
         raise storage_error(error, where) from error
     except StediError:

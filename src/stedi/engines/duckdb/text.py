@@ -21,7 +21,7 @@ from stedi.engines.duckdb import loose, typed
 from stedi.engines.duckdb.session import TYPES, literal, name
 from stedi.engines.duckdb.writing import write
 from stedi.feeds.inspect import Inspected
-from stedi.feeds.judge import Judge, widen
+from stedi.feeds.judge import MOST_EXTRAS, Judge, widen
 from stedi.feeds.raw import BLOCK, read_lines
 from stedi.lake.durable import remove_files
 from stedi.lake.model import DataFile
@@ -121,8 +121,8 @@ class TextLanding:
         for line in chunk.lines[:SAMPLE]:
             judged = self._judge(line)
             accepted += not judged.reason
-            self._notice(judged.extras, found)
-            self._spelling |= judged.spelling
+            if self._notice(judged.extras, found):
+                self._spelling |= judged.spelling
         if found:
             raise Widen(found)
         return accepted > 0
@@ -137,19 +137,27 @@ class TextLanding:
                 flawed.add(path, [number], [line])
                 reasons.append(judged.reason)
                 continue
-            self._notice(judged.extras, found)
+            if not self._notice(judged.extras, found):
+                flawed.add(path, [number], [line])
+                reasons.append(f"more than {MOST_EXTRAS} unannounced fields in this feed")
+                continue
             canonical.add(path, [number], [judged.canonical.encode()])
         if found:
             raise Widen(found)
         self._read_loose(canonical, {}, prove=False)
         self._quarantine(flawed, reasons)
 
-    def _notice(self, extras: Mapping[str, str], found: dict[str, str]) -> None:
+    def _notice(self, extras: Mapping[str, str], found: dict[str, str]) -> bool:
+        """Take up the types of unannounced fields; False if the table would grow too wide."""
+        known = self._extras.keys() | found.keys()
+        if extras.keys() - known and len(known | extras.keys()) > MOST_EXTRAS:
+            return False
         for extra, kind in extras.items():
-            known = found.get(extra) or self._extras.get(extra)
-            wider = widen(known, kind) if known else kind
-            if wider != known:
+            before = found.get(extra) or self._extras.get(extra)
+            wider = widen(before, kind) if before else kind
+            if wider != before:
                 found[extra] = wider
+        return True
 
     def _read_typed(self, chunk: _Chunk) -> _Chunk:
         """Stage the lines that hold exactly the announced fields; the others."""

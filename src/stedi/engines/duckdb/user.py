@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from stedi.contract import load_tables
-from stedi.engines.duckdb.session import connect, literal, name, rows_of
+from stedi.engines.duckdb.session import connect, interruptions, literal, name, rows_of
 from stedi.errors import QueryError, StorageError
 from stedi.lake.model import Query
 
@@ -38,7 +38,8 @@ def relate(connection: duckdb.DuckDBPyConnection, query: Query) -> duckdb.DuckDB
 def query_errors() -> Iterator[None]:
     """Say what is wrong with a query, or with the files below it."""
     try:
-        yield
+        with interruptions():
+            yield
     except duckdb.IOException as error:
         raise StorageError(
             f"a data file of the lake cannot be read ({error}); if it is gone for good, read an "

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import duckdb
 
-from stedi.engines.duckdb.session import copy_options, name, storage_errors
+from stedi.engines.duckdb.session import copy_options, literal, name, storage_errors
 from stedi.lake.model import DataFile, Target
 
 
@@ -31,12 +31,13 @@ def write(
     if by_day:
         columns += f", CAST({name(target.day_column)} AS DATE) AS _day"
         spread = "PARTITION_BY (_day)"
+    to = literal(str(folder))
     options = copy_options(list(target.fields))
     try:
         with storage_errors(target.location):
             folder.parent.mkdir(parents=True, exist_ok=True)
             rows = connection.execute(
-                f"COPY (SELECT {columns} FROM ({select})) TO '{folder}' ({options}, {spread})",
+                f"COPY (SELECT {columns} FROM ({select})) TO {to} ({options}, {spread})",
                 dict(params or {}),
             ).fetchall()
     except BaseException:
