@@ -56,15 +56,15 @@ class _Stdout:
     """stdout, closed for good when its reader has gone."""
 
     def write(self, text: str) -> int:
-        with self._errors():
+        with self.errors():
             return sys.stdout.write(text)
 
     def flush(self) -> None:
-        with self._errors():
+        with self.errors():
             sys.stdout.flush()
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def errors(self) -> Iterator[None]:
         try:
             yield
         except BrokenPipeError:
@@ -109,20 +109,21 @@ def emit(
     people, where every whole number is a count.
     """
     stream = iter(rows)
-    if form is Format.json:
-        _emit_json(stream)
-    elif form is Format.csv:
-        _emit_csv(stream, columns)
-    else:
-        _emit_table(stream, columns, _grouped if grouped else _cell)
+    with STDOUT.errors():
+        if form is Format.json:
+            _emit_json(stream)
+        elif form is Format.csv:
+            _emit_csv(stream, columns)
+        else:
+            _emit_table(stream, columns, _grouped if grouped else _cell)
 
 
 def _emit_json(rows: Iterator[Mapping[str, Any]]) -> None:
     mark = "["
     for row in rows:
-        STDOUT.write(f"{mark}\n  {_json(row)}")
+        sys.stdout.write(f"{mark}\n  {_json(row)}")
         mark = ","
-    STDOUT.write("[]\n" if mark == "[" else "\n]\n")
+    sys.stdout.write("[]\n" if mark == "[" else "\n]\n")
 
 
 def _json(row: Mapping[str, Any]) -> str:
@@ -136,7 +137,7 @@ def _odd(value: Any) -> bool:
 
 
 def _emit_csv(rows: Iterator[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    writer = csv.writer(STDOUT, lineterminator="\n")
+    writer = csv.writer(sys.stdout, lineterminator="\n")
     first = next(rows, None)
     header = list(columns or (first or {}))
     if header:
