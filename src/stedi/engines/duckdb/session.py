@@ -6,7 +6,7 @@ import errno
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 
@@ -32,6 +32,8 @@ TYPES = {
 
 def connect(memory: str, scratch: Path) -> duckdb.DuckDBPyConnection:
     """An in-memory database that spills to `scratch` beyond `memory`, in UTC, offline."""
+    with suppress(OSError):  # DuckDB makes the last folder alone, when it needs it
+        scratch.parent.mkdir(parents=True, exist_ok=True)
     connection = duckdb.connect(
         config={
             "memory_limit": memory,
