@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from stedi.contract import Table, load_tables, refresh_order
-from stedi.contract.sql import translate
+from stedi.contract.sql import translate, used
 from stedi.engines.base import Engine, Params
 from stedi.errors import ContractError, UsageError
 from stedi.lake.model import Query, Source
@@ -186,12 +186,11 @@ def _judged(
 ) -> Trail:
     verdicts = translate(table.query, "duckdb")
     condition = belongs(store, table, person, serials)
-    used = {key: value for key, value in params.items() if f"${key}" in verdicts}
     rows = engine.query(
         Query(
             f"SELECT excluded, count(*) AS n FROM ({verdicts}) WHERE {condition} GROUP BY 1",
             {name: store.table(name).source() for name in table.sources},
-            used,
+            used(params, verdicts),
         )
     )
     reasons = {row["excluded"]: row["n"] for row in rows.read_all().to_pylist()}

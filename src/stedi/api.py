@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stedi.contract import Table, find_table, load_tables, refresh_order
+from stedi.contract import Table, find_table, load_tables
 from stedi.errors import UsageError
 from stedi.lake import home as homes
 from stedi.lake.home import Home
@@ -285,8 +285,3 @@ def create_lake(path: Path | str = "lake", consent: str = "since", engine: str =
 def tables() -> Mapping[str, Table]:
     """The contracts of all tables by bare name."""
     return load_tables()
-
-
-def promoted() -> list[Table]:
-    """The contracts of the tables that a run refreshes, in order."""
-    return refresh_order()

@@ -216,12 +216,3 @@ def reasons(excluded: Mapping[str, int]) -> str:
     """Excluded rows by reason, the most frequent first, in one line."""
     ranked = sorted(excluded.items(), key=lambda pair: (-pair[1], pair[0]))
     return ", ".join(f"{count:,} {reason}" for reason, count in ranked)
-
-
-def size(amount: float) -> str:
-    """Bytes for people."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"

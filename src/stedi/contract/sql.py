@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -38,6 +39,11 @@ def _translate(sql: str, dialect: str) -> str:
     import sqlglot
 
     return sqlglot.parse_one(sql, read=SOURCE_DIALECT).sql(dialect, identify=True, comments=False)
+
+
+def used(params: Mapping[str, str], sql: str) -> dict[str, str]:
+    """The parameters that a translated query names: engines refuse any other."""
+    return {key: value for key, value in params.items() if f"${key}" in sql}
 
 
 def statements(table: Table) -> list[str]:

@@ -36,17 +36,20 @@ def lake_errors(root: Path) -> Iterator[None]:
 
 
 def _of_system(error: OSError, root: Path) -> LakeError:
-    for number, pattern in ((errno.ENOSPC, _FULL), (errno.EROFS, _READ_ONLY), (errno.EIO, _BROKEN)):
-        if error.errno is None and pattern.search(str(error)):
-            return storage_error(OSError(number, str(error)), str(root))
-    return storage_error(error, str(root))
+    number = None if error.errno else _number(str(error))
+    return storage_error(OSError(number, str(error)) if number else error, str(root))
+
+
+def _number(text: str) -> int | None:
+    """The system's error number that a library's message tells of."""
+    kinds = ((errno.ENOSPC, _FULL), (errno.EROFS, _READ_ONLY), (errno.EIO, _BROKEN))
+    return next((number for number, pattern in kinds if pattern.search(text)), None)
 
 
 def _of_catalog(error: Exception, catalog: Path) -> LakeError:
     text = str(getattr(error, "orig", error))
-    for number, pattern in ((errno.ENOSPC, _FULL), (errno.EROFS, _READ_ONLY), (errno.EIO, _BROKEN)):
-        if pattern.search(text):
-            return storage_error(OSError(number, text), str(catalog))
+    if number := _number(text):
+        return storage_error(OSError(number, text), str(catalog))
     if _LOCKED.search(text):
         return LakeBusyError(f"{catalog}: another process holds the catalog; run again")
     return LakeError(

@@ -210,11 +210,6 @@ class StoredTable:
         current = table.current_snapshot() if table is not None else None
         return current.snapshot_id if current else None
 
-    @property
-    def size(self) -> int:
-        """Bytes of the current version's data files."""
-        return sum(file.bytes for file in self.source().files)
-
 
 def _snapshot(entry: Any) -> Snapshot:
     properties = dict(entry.summary.additional_properties) if entry.summary else {}

@@ -7,7 +7,7 @@ from datetime import datetime
 import duckdb
 
 from stedi.contract import Check, Table, load_tables
-from stedi.contract.sql import translate
+from stedi.contract.sql import translate, used
 from stedi.engines.base import Finding, Params
 from stedi.engines.duckdb.session import name
 
@@ -21,7 +21,7 @@ def run(connection: duckdb.DuckDBPyConnection, table: Table, params: Params) -> 
         f"SELECT {position} AS position, (SELECT count(*) FROM ({query})) AS broken"
         for position, query in enumerate(queries)
     )
-    broken = dict(connection.execute(counts, _used(params, counts)).fetchall())
+    broken = dict(connection.execute(counts, used(params, counts)).fetchall())
     return [
         Finding(
             check,
@@ -33,16 +33,12 @@ def run(connection: duckdb.DuckDBPyConnection, table: Table, params: Params) -> 
     ]
 
 
-def _used(params: Params, query: str) -> dict[str, str]:
-    return {key: value for key, value in params.items() if f"${key}" in query}
-
-
 def _example(connection: duckdb.DuckDBPyConnection, query: str, params: Params) -> str:
     """One of the rows as words, without what may name a person."""
     columns = (column for table in load_tables().values() for column in table.columns)
     personal = {"person"} | {column.name for column in columns if column.pii != "none"}
     first = f"SELECT * FROM ({query}) LIMIT 1"
-    rows = connection.sql(first, params=_used(params, query)).to_arrow_table().to_pylist()
+    rows = connection.sql(first, params=used(params, query)).to_arrow_table().to_pylist()
     shown = {key: value for key, value in rows[0].items() if key not in personal} if rows else {}
     return ", ".join(f"{key} {_plain(value)}" for key, value in shown.items())
 

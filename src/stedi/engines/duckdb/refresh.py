@@ -15,7 +15,7 @@ from datetime import date, timedelta
 import duckdb
 
 from stedi.contract import load_tables
-from stedi.contract.sql import translate
+from stedi.contract.sql import translate, used
 from stedi.engines.base import Refreshed, RefreshTask
 from stedi.engines.duckdb.session import make_views, name, on_days, rows_between, storage_errors
 from stedi.engines.duckdb.writing import write
@@ -87,7 +87,7 @@ def _refreshed(task: RefreshTask, counts: Counter[str], files: list[DataFile]) -
 def _judge(connection: Connection, task: RefreshTask) -> dict[str, int]:
     """Fill the table of verdicts; candidate rows by reason, "" for the promoted ones."""
     query = translate(task.table.query, "duckdb")
-    params = {key: value for key, value in task.params.items() if f"${key}" in query}
+    params = used(task.params, query)
     columns = ", ".join(
         f"CASE WHEN excluded IS NULL THEN {name(c.name)} END AS {name(c.name)}"
         for c in task.table.columns
