@@ -2,75 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stedi.contract import Table, find_table, load_tables
 from stedi.errors import UsageError
 from stedi.lake import home as homes
 from stedi.lake.home import Home
 from stedi.lake.model import Query, Snapshot, Source
+from stedi.rows import Rows
 
 if TYPE_CHECKING:
-    import duckdb
-    import pandas as pd
-    import polars as pl
-    import pyarrow as pa
-
     from stedi.account import Line, Trail
     from stedi.checks import Result
     from stedi.engines.base import Engine, Params
+    from stedi.feeds.inspect import RawFile
     from stedi.lake.store import Store
     from stedi.run import RunResult, Watch
 
 ENGINES = ("duckdb", "spark")
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows to read in the form you like; nothing is read before you ask."""
-
-    lake: Lake
-    query: Query
-
-    def batches(self) -> pa.RecordBatchReader:
-        """Record batches one at a time, for data larger than memory."""
-        return self.lake.engine.query(self.query)
-
-    def to_arrow(self) -> pa.Table:
-        """All rows as an Arrow table."""
-        return self.batches().read_all()
-
-    def to_pandas(self) -> pd.DataFrame:
-        """All rows as a pandas frame (`pip install stedi-lakehouse[pandas]`)."""
-        return self.to_arrow().to_pandas()
-
-    def to_polars(self) -> pl.DataFrame:
-        """All rows as a Polars frame (`pip install stedi-lakehouse[polars]`)."""
-        import polars
-
-        return polars.DataFrame(self.to_arrow())
-
-    def to_duckdb(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
-        """A lazy relation of your own (fresh) DuckDB connection; views are made in it."""
-        from stedi.engines.duckdb.user import relate
-
-        return relate(connection, self.query)
-
-    def write(self, path: Path | str) -> int:
-        """Write to a .parquet or .csv file; the number of rows."""
-        from stedi.engines.duckdb.user import copy_to
-
-        home = self.lake.home
-        return copy_to(home.memory, home.scratch, self.query, _checked_path(Path(path)))
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        for batch in self.batches():
-            yield from batch.to_pylist()
 
 
 @dataclass(frozen=True)
@@ -133,19 +87,20 @@ class Lake:
         watch: Watch | None = None,
         wait: float = 0,
         consent: str | None = None,
+        ready: Callable[[RawFile], bool] = lambda file: True,
     ) -> RunResult:
         """Land what is new below `landing`, refresh what it changes.
 
         Waits up to `wait` seconds for another run; `consent` (`since` or `any`) changes the
-        policy first; raises CheckFailed, LakeBusyError,
-        StorageError or UsageError, and leaves every table as it was or as it will be.
+        policy first; files that are not `ready` are left for a later run; raises
+        CheckFailed, LakeBusyError, StorageError or UsageError, and leaves every table as it was or as it will be.
         """
         from stedi.run import run_lake
 
         with self.home.lock(wait):
             folder = Path(landing) if landing is not None else None
             try:
-                return run_lake(self.store, self.engine, folder, watch, consent)
+                return run_lake(self.store, self.engine, folder, watch, consent, ready=ready)
             finally:
                 self.home = self.store.home
 
@@ -156,14 +111,15 @@ class Lake:
         moment = self._moment(as_of)
         self._must_exist(contract)
         sources = {contract.name: self._source(contract.name, moment)}
-        return Rows(self, Query(f'SELECT * FROM "{contract.name}"', sources))
+        return Rows(self.home, self.engine, Query(f'SELECT * FROM "{contract.name}"', sources))
 
     def sql(self, sql: str, as_of: str | None = None) -> Rows:
         """The rows of one SELECT over the lake's tables, by bare name or zone.table."""
         self.store.forget()
         moment = self._moment(as_of)
         wanted = [name for name in load_tables() if name in sql.lower()]
-        return Rows(self, Query(sql, {name: self._source(name, moment) for name in wanted}))
+        sources = {name: self._source(name, moment) for name in wanted}
+        return Rows(self.home, self.engine, Query(sql, sources))
 
     def account(self) -> list[Line]:
         """Rows in, out and excluded by reason, for every table."""
@@ -262,14 +218,6 @@ class Lake:
             if snapshot.id == number:
                 return snapshot.at
         raise UsageError(f"there is no snapshot {number}; `stedi history` lists them")
-
-
-def _checked_path(path: Path) -> Path:
-    if path.suffix.lower() not in (".parquet", ".csv"):
-        raise UsageError(f"{path}: the file's name must end in .parquet or .csv")
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"{path.absolute().parent}: no such folder")
-    return path
 
 
 def open_lake(path: Path | str = "lake", engine: str = "duckdb") -> Lake:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stedi.contract import load_tables
 from stedi.engines.base import Engine, Params
+from stedi.feeds.inspect import RawFile
 from stedi.lake.home import hmac_pads, open_home
 from stedi.lake.naming import lake_errors
 from stedi.lake.store import Store
@@ -62,14 +63,15 @@ def run_lake(
     watch: Watch | None = None,
     consent: str | None = None,
     now_ms: int | None = None,
+    ready: Callable[[RawFile], bool] = lambda file: True,
 ) -> RunResult:
     """One run over a locked lake; `landing` None refreshes without landing.
 
     Policy and tables are read anew: another run may have changed them since they were opened.
-    `consent` changes the policy first.
+    `consent` changes the policy first. Files that are not `ready` are left for a later run.
     """
     with lake_errors(store.home.root):
-        delivery = find(landing) if landing is not None else None
+        delivery = find(landing).where(ready) if landing is not None else None
         store.forget()
         store.home = open_home(store.home.root)
         if consent and consent != store.home.consent:

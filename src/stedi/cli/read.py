@@ -8,11 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from stedi.api import Rows, tables
+from stedi.api import tables
 from stedi.cli.options import AsOf, Form, LakePath, open_at
 from stedi.cli.output import Format, counted, emit, say, show
 from stedi.contract import find_table
 from stedi.errors import QueryError
+from stedi.rows import Rows
 
 PREVIEW_ROWS = 500
 

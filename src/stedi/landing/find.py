@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,11 @@ class Delivery:
 
     feeds: dict[str, list[RawFile]] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
+
+    def where(self, ready: Callable[[RawFile], bool]) -> Delivery:
+        """The same without the files that are not ready."""
+        feeds = {feed: [f for f in files if ready(f)] for feed, files in self.feeds.items()}
+        return Delivery(feeds, self.ignored)
 
 
 def find(landing: Path) -> Delivery:
