@@ -93,7 +93,8 @@ class Lake:
 
         Waits up to `wait` seconds for another run; `consent` (`since` or `any`) changes the
         policy first; files that are not `ready` are left for a later run; raises
-        CheckFailed, LakeBusyError, StorageError or UsageError, and leaves every table as it was or as it will be.
+        CheckFailed, LakeBusyError, StorageError or UsageError, and leaves every table as it was
+        or as it will be.
         """
         from stedi.run import run_lake
 
