@@ -64,11 +64,13 @@ def run_lake(
     consent: str | None = None,
     now_ms: int | None = None,
     ready: Callable[[RawFile], bool] = lambda file: True,
+    full: bool = False,
 ) -> RunResult:
     """One run over a locked lake; `landing` None refreshes without landing.
 
     Policy and tables are read anew: another run may have changed them since they were opened.
     `consent` changes the policy first. Files that are not `ready` are left for a later run.
+    `full` makes every table anew, whether or not anything changed.
     """
     with lake_errors(store.home.root):
         delivery = find(landing).where(ready) if landing is not None else None
@@ -76,11 +78,16 @@ def run_lake(
         store.home = open_home(store.home.root)
         if consent and consent != store.home.consent:
             store.home = store.home.with_consent(consent)
-        return _run(store, engine, delivery, watch or Watch(), now_ms)
+        return _run(store, engine, delivery, watch or Watch(), now_ms, full)
 
 
 def _run(
-    store: Store, engine: Engine, delivery: Delivery | None, watch: Watch, now_ms: int | None
+    store: Store,
+    engine: Engine,
+    delivery: Delivery | None,
+    watch: Watch,
+    now_ms: int | None,
+    full: bool,
 ) -> RunResult:
     run = new_run()
     store.home.clear_scratch()
@@ -90,7 +97,7 @@ def _run(
     counts: Mapping[str, FeedCount] = {}
     if delivery is not None:
         counts = Landing(store, engine, run, watch.landing, now_ms).run(delivery)
-    refreshed = refresh_tables(store, engine, params_of(store), run, watch.refreshed)
+    refreshed = refresh_tables(store, engine, params_of(store), run, watch.refreshed, full)
     landed = [_landing_row(store, engine, run, *entry) for entry in counts.items()]
     record(store, run, [*filter(None, landed), *published_after(store, last)])
     return RunResult(run, counts, refreshed, delivery.ignored if delivery else [])

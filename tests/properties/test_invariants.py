@@ -30,13 +30,13 @@ from helpers import (
     rows_of,
     stored,
 )
-from stedi.account import pseudonym
 from stedi.api import Lake
 from stedi.contract import load_tables, refresh_order
 from stedi.engines.base import Engine, RefreshTask
 from stedi.lake.home import hmac_pads
 from stedi.lake.model import Target
 from stedi.lake.schema import contract_fields
+from stedi.people import pseudonym
 
 DAY = 86_400_000
 T0 = 1_770_000_000_000
@@ -289,8 +289,9 @@ def refreshed(engine: Engine, world: World, policy: str, folder: Path) -> dict[s
         params = {"consent": policy, **hmac_pads(KEY)}
         read = {name: sources[name] for name in table.sources}
         result = engine.refresh(RefreshTask(table, read, target, params))
-        assert result.candidates == result.rows_in
-        assert result.rows_in == result.rows_out + sum(result.excluded.values())
+        counted = result.tally
+        assert result.candidates == counted.rows_in
+        assert counted.rows_in == counted.rows_out + sum(counted.excluded.values())
         sources[table.name] = result.staged
     return {name: read_source(source) for name, source in sources.items()}
 

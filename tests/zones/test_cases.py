@@ -18,12 +18,12 @@ import pytest
 import yaml
 
 from helpers import Row, ordered, read_source, stored
-from stedi.account import pseudonym
 from stedi.contract import Table, find_table, load_tables, refresh_order
 from stedi.engines.base import Engine, Refreshed, RefreshTask
 from stedi.lake.home import hmac_pads
 from stedi.lake.model import Target
 from stedi.lake.schema import contract_fields
+from stedi.people import pseudonym
 
 HERE = Path(__file__).parent
 KEY = b"a key for tests of sixty-five bytes, so that it is hashed first.."
@@ -90,9 +90,10 @@ def test_case(engine: Engine, case: Path, tmp_path: Path):
     wanted, rows = expected(table, case), read_source(result.staged)
     columns = {key for row in wanted for key in row}
     assert only(columns, rows) == only(columns, wanted)
-    assert len(rows) == result.rows_out
-    assert dict(result.excluded) == (read_yaml(case / "expect.yaml").get("excluded") or {})
-    assert result.candidates == result.rows_in == len(rows) + sum(result.excluded.values())
+    assert len(rows) == result.tally.rows_out
+    assert dict(result.tally.excluded) == (read_yaml(case / "expect.yaml").get("excluded") or {})
+    assert result.candidates == result.tally.rows_in
+    assert result.tally.rows_in == len(rows) + sum(result.tally.excluded.values())
 
 
 @pytest.mark.parametrize("table", refresh_order(), ids=lambda table: table.name)

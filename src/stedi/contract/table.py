@@ -72,8 +72,9 @@ class Table:
     """The contract of one table.
 
     `query` is the text of query.sql (empty for landing and ops), `candidates` the table whose
-    rows it gives a verdict, one for one; `time` is the event-time column; `identifying: never`
-    forbids identifying columns.
+    rows it gives a verdict, one for one; `time` is the event-time column; `presence` names the
+    tables of readings of which the query asks only whether a person has any; `identifying:
+    never` forbids identifying columns.
     """
 
     zone: str
@@ -83,6 +84,7 @@ class Table:
     columns: tuple[Column, ...]
     feed: str = ""
     candidates: str = ""
+    presence: tuple[str, ...] = ()
     time: str = ""
     person: Person | None = None
     partition: str = ""
@@ -95,6 +97,13 @@ class Table:
     def full_name(self) -> str:
         """`zone.table`, the name in the catalog."""
         return f"{self.zone}.{self.name}"
+
+    @property
+    def owner(self) -> Person:
+        """How a row is known to be a person's; ContractError if table.yaml does not say."""
+        if self.person is None:
+            raise ContractError(f"{self.full_name}: table.yaml does not say whose a row is")
+        return self.person
 
     @property
     def day_column(self) -> str:
@@ -156,6 +165,7 @@ def read_table(folder: Path) -> Table:
                 "person": Person(**raw["person"]) if "person" in raw else None,
                 "columns": _columns(raw["columns"], where),
                 "keys": tuple(raw.get("keys", ())),
+                "presence": tuple(raw.get("presence", ())),
                 "checks": tuple(_check(check) for check in raw.get("checks", ())),
             },
         )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from stedi.contract import Check, Table
 from stedi.feeds.inspect import Inspected
-from stedi.lake.model import Query, Source, Target
+from stedi.lake.model import DataFile, Query, Source, Target
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,28 +57,99 @@ class Landed:
 
 
 @dataclass(frozen=True)
+class Base:
+    """What a published version was made from (by bare name), and the version itself."""
+
+    sources: Mapping[str, Source]
+    published: Source
+
+
+@dataclass(frozen=True)
+class Erased:
+    """People and devices whose rows, and no others, have just been taken out of landing."""
+
+    people: Sequence[str]
+    devices: Sequence[str]
+
+
+@dataclass(frozen=True)
 class RefreshTask:
-    """One table to make anew from its sources (by bare name)."""
+    """One table to make anew from its sources and roots (by bare name).
+
+    With a `base` only what has changed since then need be made anew, without one everything.
+    """
 
     table: Table
     sources: Mapping[str, Source]
     target: Target
     params: Params
+    base: Base | None = None
+    erased: Erased | None = None
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Candidate rows, rows promoted, rows excluded by reason."""
+
+    rows_in: int = 0
+    rows_out: int = 0
+    excluded: Mapping[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: Tally) -> Tally:
+        return self._with(other, 1)
+
+    def __sub__(self, other: Tally) -> Tally:
+        return self._with(other, -1)
+
+    def _with(self, other: Tally, sign: int) -> Tally:
+        reasons = {**self.excluded, **other.excluded}
+        counts = {r: self.excluded.get(r, 0) + sign * other.excluded.get(r, 0) for r in reasons}
+        return Tally(
+            self.rows_in + sign * other.rows_in,
+            self.rows_out + sign * other.rows_out,
+            {reason: count for reason, count in counts.items() if count},
+        )
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much of a table was made anew: so many days, and people on every day."""
+
+    days: int
+    people: int
 
 
 @dataclass(frozen=True)
 class Refreshed:
-    """A table's new files, not yet published, and what became of every candidate row.
+    """New files, not yet published, those they replace, and what became of the candidate rows.
 
+    `staged` are the rows that were judged and promoted, `carried` the files that hold rows which
+    stay as they were. `removed` None: all files of the published version. `tally` counts the
+    candidates judged and `before` what the published version made of the same part; None: all.
     `candidates` is the number of rows that the candidate table holds, counted from its files.
+    `extent` tells how much was judged; None: everything. `same`: the published version holds
+    these very rows, nothing was written.
     """
 
-    files: Sequence[str]
-    candidates: int
-    rows_in: int
-    rows_out: int
-    excluded: Mapping[str, int]
     staged: Source
+    candidates: int
+    tally: Tally
+    before: Tally | None = None
+    carried: Sequence[DataFile] = ()
+    removed: Sequence[str] | None = None
+    extent: Extent | None = None
+    same: bool = False
+
+    @property
+    def nothing_new(self) -> bool:
+        """Whether the published version holds the same rows in the same files."""
+        gone = self.removed is None or len(self.removed) > 0
+        return self.same or not (self.files or gone)
+
+    @property
+    def files(self) -> list[str]:
+        """Every file that was written."""
+        return [] if self.same else [file.path for file in (*self.staged.files, *self.carried)]
 
 
 @dataclass(frozen=True)
@@ -105,7 +176,7 @@ class Engine(Protocol):
         """Read delivered files; Widen if the landing table lacks a column they need."""
 
     def refresh(self, task: RefreshTask) -> Refreshed:
-        """Run a verdict query and write what it promotes."""
+        """Run a verdict query and write what it promotes: all, or what changed since a base."""
 
     def check(self, table: Table, sources: Mapping[str, Source], params: Params) -> list[Finding]:
         """Run the declared checks of a table over its (staged or published) rows."""

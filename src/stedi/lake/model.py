@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+
+VERSION = "stedi.version"
 
 
 @dataclass(frozen=True)
@@ -20,11 +23,21 @@ class DataFile:
     first: date | None = None
     last: date | None = None
 
-    def touches(self, start: date, end: date) -> bool:
-        """Whether the file may hold rows of a day in [start, end)."""
+    def touches(self, days: Sequence[date]) -> bool:
+        """Whether the file may hold rows of one of the days, which are in order."""
         if self.first is None or self.last is None:
             return True
-        return self.first < end and self.last >= start
+        position = bisect_left(days, self.first)
+        return position < len(days) and days[position] <= self.last
+
+    def within(self, days: Sequence[date]) -> bool:
+        """Whether all its rows are of days that are listed (in order), as far as is known."""
+        if self.first is None or self.last is None:
+            return False
+        length = (self.last - self.first).days + 1
+        start = bisect_left(days, self.first)
+        part = days[start : start + length]
+        return len(part) == length and (part[0], part[-1]) == (self.first, self.last)
 
 
 @dataclass(frozen=True)
@@ -54,10 +67,9 @@ class Source:
         """Rows in all files."""
         return sum(file.rows for file in self.files)
 
-    def between(self, start: date, end: date) -> Source:
-        """The same table, restricted to the files that may hold days in [start, end)."""
-        kept = [file for file in self.files if file.touches(start, end)]
-        return Source(self.name, self.fields, kept, self.snapshot)
+    def on(self, days: Sequence[date]) -> Source:
+        """The same table, restricted to the files that may hold one of the days, in order."""
+        return replace(self, files=[file for file in self.files if file.touches(days)])
 
 
 @dataclass(frozen=True)
@@ -88,3 +100,8 @@ class Snapshot:
     operation: str
     rows: int
     summary: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def version(self) -> str:
+        """The version whose rows it holds: its own id unless it changed none."""
+        return self.summary.get(VERSION, str(self.id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from stedi.errors import LakeError
 from stedi.lake import schema as schemas
 from stedi.lake.durable import sync_files
 from stedi.lake.files import data_file, describe
-from stedi.lake.model import Snapshot, Source, Target
+from stedi.lake.model import VERSION, Snapshot, Source, Target
 from stedi.lake.naming import lake_errors
 
 if TYPE_CHECKING:
@@ -114,6 +115,24 @@ class StoredTable:
         files = [data_file(file, time_id) for file in self._files(chosen)]
         return Source(self.contract.name, fields, files, chosen)
 
+    @property
+    def version(self) -> str:
+        """What the rows are known by: the snapshot that last changed them; empty before it.
+
+        Commits that move rows to other files, or only say something of the table, keep it.
+        """
+        return self.summary.get(VERSION, str(self.source_id or ""))
+
+    def at(self, version: str) -> Source | None:
+        """The rows of a version; None if no snapshot that holds them is kept."""
+        if not version:
+            return replace(self.source(), files=[], snapshot=None)
+        if version == self.version:
+            return self.source()
+        kept = (s for s in reversed(self.snapshots()) if s.version == version)
+        found = next(kept, None)
+        return self.source(found.id) if found else None
+
     def _files(self, snapshot: int | None) -> list[IcebergFile]:
         if snapshot is None:
             return []
@@ -180,8 +199,9 @@ class StoredTable:
             self._stage(transaction, added, self.inherited(), None)
 
     def inherited(self) -> dict[str, str]:
-        """The product's own entries of the current summary, for a commit that keeps them."""
-        return {key: value for key, value in self.summary.items() if key.startswith("stedi.")}
+        """The product's own entries of the current summary, for a commit that keeps the rows."""
+        kept = {key: value for key, value in self.summary.items() if key.startswith("stedi.")}
+        return kept | {VERSION: self.version}
 
     def _location(self) -> str:
         return self._metadata.location.removeprefix("file://") + "/data"

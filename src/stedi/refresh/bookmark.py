@@ -3,6 +3,7 @@
     stedi.run         the run that published it
     stedi.bookmark    fingerprint of query, policy and key, and the source snapshots it has seen
     stedi.account     candidate rows, promoted rows, excluded rows by reason
+    stedi.version     the version whose rows it holds, where a commit changed none
 
 The summary travels in the commit, so that the data and what is said of it cannot come apart.
 """
@@ -15,8 +16,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from stedi.contract import Table
-from stedi.engines.base import Params
+from stedi.contract import Table, load_tables, refresh_order
+from stedi.contract.roots import ancestors, recipe, roots
+from stedi.engines.base import Base, Params
 from stedi.lake.store import Store
 
 RUN = "stedi.run"
@@ -36,6 +38,7 @@ class Account:
     seconds: float
     engine: str
     run: str
+    scope: str = ""
 
     @property
     def balanced(self) -> bool:
@@ -50,11 +53,50 @@ class Account:
 
 def bookmark(store: Store, table: Table, params: Params) -> str:
     """What the table would be made from now, as canonical JSON."""
-    used = {key: value for key, value in params.items() if f":{key}" in table.query}
-    seen = {name: store.table(name).source_id for name in table.sources}
-    text = table.fingerprint + json.dumps(used, sort_keys=True)
-    made_by = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return json.dumps({"query": made_by, "sources": seen}, sort_keys=True)
+    seen = {name: store.table(name).version for name in made_from(table)}
+    return json.dumps({"query": _made_by(table, params), "sources": seen}, sort_keys=True)
+
+
+def made_from(table: Table) -> list[str]:
+    """The tables whose versions a bookmark remembers: those it reads, and its roots."""
+    return sorted({*table.sources, *roots(table)})
+
+
+def _made_by(table: Table, params: Params) -> str:
+    queries = [table.query, *(load_tables()[name].query for name in ancestors(table))]
+    used = {k: v for k, v in params.items() if any(f":{k}" in query for query in queries)}
+    text = recipe(table) + json.dumps(used, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def base_of(store: Store, table: Table, params: Params) -> tuple[Base | None, str]:
+    """What the published version was made from; or None, and why all must be made anew."""
+    stored = store.table(table.name)
+    raw = stored.summary.get(BOOKMARK)
+    if raw is None:
+        return None, "made for the first time" if not stored.source_id else "changed elsewhere"
+    remembered = json.loads(raw)
+    if remembered["query"] != _made_by(table, params):
+        return None, "its query, one above it, or the policy changed"
+    if remembered["sources"].keys() != set(made_from(table)):
+        return None, "it was made by another version"
+    found = {name: store.table(name).at(seen) for name, seen in remembered["sources"].items()}
+    kept = {name: source for name, source in found.items() if source is not None}
+    if len(kept) < len(found):
+        return None, "a version it was made from has expired"
+    return Base(kept, stored.source()), ""
+
+
+def needed(store: Store) -> dict[str, set[int]]:
+    """Snapshots, by table, that the next run compares with: those that bookmarks remember."""
+    keep: dict[str, set[int]] = {}
+    for table in refresh_order():
+        raw = store.table(table.name).summary.get(BOOKMARK)
+        for name, seen in (json.loads(raw)["sources"] if raw else {}).items():
+            source = store.table(name).at(seen)
+            if source and source.snapshot:
+                keep.setdefault(name, set()).add(source.snapshot)
+    return keep
 
 
 def account_of(store: Store, table: Table) -> Account | None:

@@ -1,4 +1,8 @@
-"""Write, audit, publish: one promoted table at a time, in dependency order."""
+"""Write, audit, publish: one promoted table at a time, in dependency order.
+
+A table is made anew as far as what it is made from has changed since its published version:
+the engine finds the days and people, this module decides whether they can be told.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,35 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from stedi.contract import Table, refresh_order
-from stedi.engines.base import Engine, Finding, Params, Refreshed, RefreshTask
+from stedi.engines.base import (
+    Base,
+    Engine,
+    Erased,
+    Finding,
+    Params,
+    Refreshed,
+    RefreshTask,
+    Tally,
+)
 from stedi.errors import CheckFailed, StediError
 from stedi.lake.durable import remove_files
-from stedi.lake.model import Source
+from stedi.lake.model import VERSION
 from stedi.lake.store import Store
-from stedi.refresh.bookmark import ACCOUNT, BOOKMARK, RUN, Account, bookmark
+from stedi.refresh.audit import audit
+from stedi.refresh.bookmark import (
+    ACCOUNT,
+    BOOKMARK,
+    RUN,
+    Account,
+    account_of,
+    base_of,
+    bookmark,
+    made_from,
+)
+
+
+class Unbalanced(CheckFailed):
+    """The account of a partly refreshed table does not fit: it must be made anew."""
 
 
 @dataclass(frozen=True)
@@ -30,87 +57,101 @@ def refresh_tables(
     params: Params,
     run: str,
     progress: Callable[[str, int], None] = lambda table, rows: None,
+    full: bool = False,
+    erased: Erased | None = None,
 ) -> list[Refresh]:
-    """Refresh every promoted table whose sources, query or policy changed."""
+    """Refresh every promoted table as far as its sources, query or policy changed; all if full.
+
+    `erased` names people whose rows, and no others, have just been taken out of landing.
+    """
     done = []
     for table in refresh_order():
         wanted = bookmark(store, table, params)
-        if store.table(table.name).summary.get(BOOKMARK) != wanted:
-            done.append(_refresh(store, engine, table, params, run, wanted))
+        if full or store.table(table.name).summary.get(BOOKMARK) != wanted:
+            task = _Task(store, engine, table, params, run, wanted, erased)
+            done.append(task.refresh(full))
             progress(table.full_name, done[-1].account.rows_out)
     return done
 
 
-def _refresh(
-    store: Store, engine: Engine, table: Table, params: Params, run: str, seen: str
-) -> Refresh:
-    started = time.monotonic()
-    stored = store.table(table.name)
-    stored.ensure()
-    sources = {name: store.table(name).source() for name in table.sources}
-    result = engine.refresh(RefreshTask(table, sources, stored.target(), params))
-    try:
-        findings = _audit(store, engine, table, params, result)
-        account = _account(table, result, engine.name, run, time.monotonic() - started)
-        summary = {RUN: run, BOOKMARK: seen, ACCOUNT: json.dumps(asdict(account))}
-        stored.publish(result.files, summary, removed=None)
-    except StediError:
-        remove_files(result.files)
-        raise
-    return Refresh(account, [f for f in findings if not f.passed])
+@dataclass(frozen=True)
+class _Task:
+    """One table to refresh in one run; `seen` is its new bookmark."""
+
+    store: Store
+    engine: Engine
+    table: Table
+    params: Params
+    run: str
+    seen: str
+    erased: Erased | None
+
+    def refresh(self, full: bool) -> Refresh:
+        """The part that changed, if the published version and what it was made of allow it."""
+        base, why = (None, "asked for") if full else base_of(self.store, self.table, self.params)
+        if base is not None:
+            try:
+                return self._publish(base, "")
+            except Unbalanced:
+                why = "its account did not fit its rows"
+        return self._publish(None, why)
+
+    def _publish(self, base: Base | None, why: str) -> Refresh:
+        started = time.monotonic()
+        stored = self.store.table(self.table.name)
+        stored.ensure()
+        result = self.engine.refresh(self._task(base))
+        try:
+            account = self._account(base, result, why, started)
+            warnings = audit(self.store, self.engine, self.table, self.params, result)
+            summary = {RUN: self.run, BOOKMARK: self.seen, ACCOUNT: json.dumps(asdict(account))}
+            if result.nothing_new:
+                stored.publish([], summary | {VERSION: stored.version})
+            else:
+                stored.publish(result.files, summary, removed=result.removed)
+        except StediError:
+            remove_files(result.files)
+            raise
+        return Refresh(account, warnings)
+
+    def _task(self, base: Base | None) -> RefreshTask:
+        sources = {name: self.store.table(name).source() for name in made_from(self.table)}
+        target = self.store.table(self.table.name).target()
+        return RefreshTask(self.table, sources, target, self.params, base, self.erased)
+
+    def _account(self, base: Base | None, result: Refreshed, why: str, started: float) -> Account:
+        known = account_of(self.store, self.table)
+        counted = result.tally
+        if result.before is not None and known is not None:
+            counted = Tally(known.rows_in, known.rows_out, known.excluded)
+            counted = counted - result.before + result.tally
+        account = Account(
+            table=self.table.full_name,
+            source=self.table.candidates,
+            rows_in=counted.rows_in,
+            rows_out=counted.rows_out,
+            excluded=dict(counted.excluded),
+            seconds=round(time.monotonic() - started, 4),
+            engine=self.engine.name,
+            run=self.run,
+            scope=_scope(result, why),
+        )
+        if not account.balanced or account.rows_in != result.candidates:
+            raise (Unbalanced if base else CheckFailed)(_imbalance(self.table, account, result))
+        return account
 
 
-def _account(table: Table, result: Refreshed, engine: str, run: str, seconds: float) -> Account:
-    account = Account(
-        table=table.full_name,
-        source=table.candidates,
-        rows_in=result.rows_in,
-        rows_out=result.rows_out,
-        excluded=dict(result.excluded),
-        seconds=round(seconds, 4),
-        engine=engine,
-        run=run,
+def _scope(result: Refreshed, why: str) -> str:
+    """How much was made anew, in words."""
+    if result.extent is None:
+        return f"all: {why or 'so much changed'}"
+    return f"{result.extent.days} days, {result.extent.people} people"
+
+
+def _imbalance(table: Table, account: Account, result: Refreshed) -> str:
+    return (
+        f"{table.full_name}: {result.candidates} rows in {table.candidates}, "
+        f"{account.rows_in} judged, {account.rows_out} out, "
+        f"{sum(account.excluded.values())} excluded; the account does not balance, "
+        "so the previous version stays; check query.sql for a join that repeats rows"
     )
-    if not account.balanced or result.rows_in != result.candidates:
-        raise CheckFailed(
-            f"{table.full_name}: {result.candidates} rows in {table.candidates}, "
-            f"{account.rows_in} judged, {account.rows_out} out, "
-            f"{sum(account.excluded.values())} excluded; the account does not balance, "
-            "so the previous version stays; check query.sql for a join that repeats rows"
-        )
-    return account
-
-
-def _audit(
-    store: Store, engine: Engine, table: Table, params: Params, result: Refreshed
-) -> list[Finding]:
-    findings = check_table(store, engine, table, params, result.staged)
-    failed = [f for f in findings if not f.passed and f.check.severity == "fail"]
-    if failed:
-        raise CheckFailed(
-            "; ".join(
-                f"{f.table}: check {f.check.name!r} found {f.broken} rows"
-                + (f", such as {f.example}" if f.example else "")
-                for f in failed
-            )
-            + "; nothing was published, the previous version stays"
-        )
-    return findings
-
-
-def check_table(
-    store: Store, engine: Engine, table: Table, params: Params, staged: Source | None = None
-) -> list[Finding]:
-    """The declared checks of a table, over its staged rows or its published ones."""
-    text = " ".join(check.sql for check in table.checks)
-    named = {t.name for t in refresh_order() if t.name in text} | {table.name}
-    sources = {name: store.table(name).source() for name in named}
-    if staged is not None:
-        sources[table.name] = staged
-    return engine.check(table, sources, params)
-
-
-def check_all(store: Store, engine: Engine, params: Params) -> list[Finding]:
-    """The declared checks of every promoted table that has been published."""
-    tables = [t for t in refresh_order() if store.table(t.name).summary]
-    return [f for table in tables for f in check_table(store, engine, table, params)]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -78,22 +78,38 @@ def rows_of(source: Source) -> str:
     return f"{rows} WHERE {source.where}" if source.where else rows
 
 
-def rows_between(source: Source, time: str, start: date, end: date) -> str:
-    """The rows of a source whose event time falls on a day in [start, end)."""
-    kept = source.between(start, end)
-    if all(
-        file.first and file.last and start <= file.first and file.last < end for file in kept.files
-    ):
+def rows_on(source: Source, time: str, days: Sequence[date]) -> str:
+    """The rows of a source whose event time falls on one of the days (in order, UTC)."""
+    kept = source.on(days)
+    if all(file.within(days) for file in kept.files):
         return rows_of(kept)
-    return f"SELECT * FROM ({rows_of(kept)}) WHERE {on_days(time, start, end)}"
+    return f"SELECT * FROM ({rows_of(kept)}) WHERE {on_days(time, days)}"
 
 
-def on_days(time: str, start: date, end: date) -> str:
-    """A condition: the event time falls on a UTC day in [start, end)."""
+def on_days(time: str, days: Sequence[date]) -> str:
+    """A condition: the event time falls on one of the UTC days, which are in order."""
+    column = name(time)
     return (
-        f"{name(time)} >= TIMESTAMPTZ '{start} 00:00:00+00' "
-        f"AND {name(time)} < TIMESTAMPTZ '{end} 00:00:00+00'"
+        "("
+        + " OR ".join(
+            f"({column} >= TIMESTAMPTZ '{start} 00:00:00+00' "
+            f"AND {column} < TIMESTAMPTZ '{end} 00:00:00+00')"
+            for start, end in stretches(days)
+        )
+        + ")"
     )
+
+
+def stretches(days: Sequence[date]) -> Iterator[tuple[date, date]]:
+    """Days in order as [start, end) of days that follow each other."""
+    one = timedelta(days=1)
+    start = end = days[0]
+    for day in days:
+        if day > end:
+            yield start, end
+            start = day
+        end = day + one
+    yield start, end
 
 
 def make_views(connection: duckdb.DuckDBPyConnection, sources: Mapping[str, Source]) -> None:

@@ -1,0 +1,194 @@
+"""Refreshing the part of a table of readings that a run touches.
+
+Days in scope are replaced as a whole. On all other days the rows of the people in scope are:
+their old rows are left out of the files that hold some, their new ones come in files of their
+own. What the published version made of the same part is judged once more from the versions it
+was made from, so that the account of the whole table stays exact without reading all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from datetime import date
+
+from stedi.contract import load_tables
+from stedi.engines.base import Base, Extent, Refreshed, RefreshTask, Tally
+from stedi.engines.duckdb.scope import Scope
+from stedi.engines.duckdb.session import name, rows_of, rows_on
+from stedi.engines.duckdb.verdicts import (
+    PROMOTED,
+    Connection,
+    copy,
+    days_of,
+    judge,
+    promoted,
+    slices,
+    tally,
+)
+from stedi.engines.duckdb.views import of_people, on_days_only, show, theirs
+from stedi.engines.duckdb.writing import write
+from stedi.lake.durable import remove_files
+from stedi.lake.model import DataFile, Source
+
+ROWS_TO_HOLD = 4_000_000
+WIDE = 0.5  # of the candidates in scope: from here on making everything anew costs less
+
+
+def refresh_scope(
+    connection: Connection, task: RefreshTask, base: Base, scope: Scope
+) -> Refreshed | None:
+    """Replace the days and people in scope; None if the scope is too wide for it to pay.
+
+    None too if the published version does not hold what its account says: then only making it
+    anew is right.
+    """
+    part = _Part(connection, task, base, scope)
+    with closing(part), ExitStack() as undo:
+        undo.callback(lambda: remove_files(file.path for file in (*part.fresh, *part.carried)))
+        if not (part.judge_days() and part.judge_people()):
+            return None
+        undo.pop_all()
+    return Refreshed(
+        staged=Source(task.table.name, task.target.fields, part.fresh),
+        candidates=task.sources[task.table.candidates].rows,
+        tally=part.tally,
+        before=part.before,
+        carried=part.carried,
+        removed=part.removed,
+        extent=Extent(len(scope.days), scope.people),
+    )
+
+
+class _Part:
+    """The part of a table in scope, before and after."""
+
+    def __init__(self, connection: Connection, task: RefreshTask, base: Base, scope: Scope) -> None:
+        self._connection = connection
+        self._task = task
+        self._base = base
+        self._scope = scope
+        self._time = load_tables()[task.table.candidates].time
+        self.fresh: list[DataFile] = []
+        self.carried: list[DataFile] = []
+        self.removed: list[str] = []
+        self.tally = Tally()
+        self.before = Tally()
+        self._held: dict[str, object] = {}
+
+    def judge_days(self) -> bool:
+        """Replace the days in scope; False if that is not worth it."""
+        days = self._scope.days
+        if not days:
+            return True
+        now = self._counted(self._task.sources)
+        if sum(rows for _, rows in now) > WIDE * self._candidates.rows:
+            return False
+        self.tally += self._judge_slices(self._task.sources, now, self.fresh)
+        self.before += self._judge_slices(
+            self._base.sources, self._counted(self._base.sources), None
+        )
+        gone = [file for file in self._base.published.files if file.within(days)]
+        self.removed += [file.path for file in gone]
+        return sum(file.rows for file in gone) == self.before.rows_out
+
+    @property
+    def _candidates(self) -> Source:
+        return self._task.sources[self._task.table.candidates]
+
+    def _counted(self, sources: Mapping[str, Source]) -> list[tuple[date, int]]:
+        rows = rows_on(sources[self._task.table.candidates], self._time, self._scope.days)
+        return days_of(self._connection, rows, self._time)
+
+    def _judge_slices(
+        self,
+        sources: Mapping[str, Source],
+        counted: Sequence[tuple[date, int]],
+        files: list[DataFile] | None,
+    ) -> Tally:
+        """Judge days of candidates; write what is promoted if there is a list for the files."""
+        total = Tally()
+        for part in slices(counted):
+            show(self._connection, self._direct(sources), on_days_only(part.days))
+            counts = judge(self._connection, self._task.table, self._task.params)
+            if files is not None:
+                files += copy(self._connection, self._task.target, part)
+            total += tally(counts, promoted(self._connection))
+        return total
+
+    def _direct(self, sources: Mapping[str, Source]) -> dict[str, Source]:
+        return {name: sources[name] for name in self._task.table.sources}
+
+    def judge_people(self) -> bool:
+        """Replace the rows of the people in scope on other days; False if too many."""
+        if not (self._scope.people or self._scope.devices):
+            return True
+        if not self._task.erased and not self._judge_theirs():
+            return False
+        if not self._hold(self._base.sources):
+            return False
+        counts = judge(self._connection, self._task.table, self._task.params)
+        before = tally(counts, promoted(self._connection))
+        self.before += before
+        return self._take_out() == before.rows_out
+
+    def _judge_theirs(self) -> bool:
+        if not self._hold(self._task.sources):
+            return False
+        counts = judge(self._connection, self._task.table, self._task.params)
+        counted = days_of(self._connection, PROMOTED, self._task.target.day_column)
+        written = [
+            file
+            for part in slices(counted)
+            for file in copy(self._connection, self._task.target, part)
+        ]
+        self.fresh += written
+        self.tally += tally(counts, sum(file.rows for file in written))
+        return True
+
+    def _hold(self, sources: Mapping[str, Source]) -> bool:
+        """Read the rows of the people in scope once; False if there are too many to hold."""
+        for source in self._direct(sources).values():
+            view, held = name(source.name), name(f"their_{source.name}")
+            time = load_tables()[source.name].time
+            select = f"SELECT * FROM {held}" if time else rows_of(source)
+            if time and self._held.get(held) != self._content(source):
+                rows = of_people(self._scope.days)(source, time)
+                self._connection.execute(
+                    f"CREATE OR REPLACE TEMP TABLE {held} AS {rows} LIMIT {ROWS_TO_HOLD + 1}"
+                )
+                self._held[held] = self._content(source)
+            self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {select}")
+        return all(self._rows(held) <= ROWS_TO_HOLD for held in self._held)
+
+    def _content(self, source: Source) -> object:
+        """Equal for two versions that hold the same rows outside the days in scope."""
+        landed = load_tables()[source.name].feed and not self._task.erased
+        return True if landed else {file.path for file in source.files}
+
+    def _rows(self, table: str) -> int:
+        return int(self._connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+
+    def _take_out(self) -> int:
+        """Write the files that hold old rows of theirs again without; how many rows went."""
+        column = self._task.target.day_column
+        touched = {day for day, _ in days_of(self._connection, PROMOTED, column)}
+        gone = 0
+        for day in sorted(touched):
+            files = [f for f in self._base.published.files if f.touches([day])]
+            rest = f"SELECT * FROM ({rows_of(replace(self._base.published, files=files))}) "
+            kept = write(
+                self._connection,
+                f"{rest} WHERE NOT {theirs(self._task.table.name)}",
+                self._task.target,
+            )
+            self.carried += kept
+            self.removed += [file.path for file in files]
+            gone += sum(file.rows for file in files) - sum(file.rows for file in kept)
+        return gone
+
+    def close(self) -> None:
+        """Drop what was held."""
+        for held in self._held:
+            self._connection.execute(f"DROP TABLE IF EXISTS {held}")

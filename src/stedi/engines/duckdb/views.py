@@ -1,0 +1,56 @@
+"""Views that show a query a part of its sources: some days, or some people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+
+import duckdb
+
+from stedi.contract import load_tables
+from stedi.engines.duckdb.session import name, on_days, rows_of, rows_on
+from stedi.errors import ContractError
+from stedi.lake.model import Source
+
+Part = Callable[[Source, str], str]
+
+
+def show(connection: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], part: Part) -> None:
+    """One view per source under its bare name; of tables of readings only a part.
+
+    A part makes a SELECT from a source and its event-time column.
+    """
+    for source in sources.values():
+        time = load_tables()[source.name].time
+        select = part(source, time) if time else rows_of(source)
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {name(source.name)} AS {select}")
+
+
+def on_days_only(days: Sequence[date]) -> Part:
+    """The rows of some days, which are in order."""
+    return lambda source, time: rows_on(source, time, days)
+
+
+def of_people(days: Sequence[date]) -> Part:
+    """The rows of the people in scope on all days but these."""
+
+    def select(source: Source, time: str) -> str:
+        kept = f"SELECT * FROM ({rows_of(source)}) WHERE {theirs(source.name)}"
+        return f"{kept} AND NOT {on_days(time, days)}" if days else kept
+
+    return select
+
+
+def theirs(table: str) -> str:
+    """A condition that holds for the rows of people or devices in scope; see `scope`."""
+    person = load_tables()[table].owner
+    column = name(person.column)
+    match person.by:
+        case "email":
+            return f"lower(trim({column})) IN (SELECT person FROM scope_people)"
+        case "device":
+            return f"{column} IN (SELECT device FROM scope_devices)"
+        case "pseudonym":
+            return f"{column} IN (SELECT subject_id FROM scope_people)"
+        case _:
+            raise ContractError(f"{table}: its rows cannot be found by person or device")
