@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 from stedi.contract import Table, load_tables
 from stedi.engines.arrow import write_rows
 from stedi.engines.base import Engine, Landed, LandTask, Widen
-from stedi.feeds.inspect import RawFile, inspect
+from stedi.feeds.inspect import inspect
 from stedi.feeds.judge import Judge, widen
+from stedi.feeds.raw import RawFile
 from stedi.lake.model import DataFile, Field, Source, Target
 from stedi.lake.schema import contract_fields
 

@@ -5,45 +5,22 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from stedi.contract import load_tables
 from stedi.engines.base import Engine, Params
-from stedi.feeds.inspect import RawFile
+from stedi.feeds.raw import RawFile
 from stedi.lake.home import hmac_pads, open_home
 from stedi.lake.naming import lake_errors
 from stedi.lake.store import Store
 from stedi.landing import ledger
 from stedi.landing.find import Delivery, find
 from stedi.landing.land import FeedCount, Landing
-from stedi.landing.progress import Progress
+from stedi.outcome import RunResult, Watch
 from stedi.refresh.record import Row, last_recorded, published_after, record
-from stedi.refresh.tables import Refresh, refresh_tables
-
-
-@dataclass(frozen=True)
-class Watch:
-    """Who hears of a run's progress: of landing, and of each refreshed table and its rows."""
-
-    landing: Callable[[Progress], None] = lambda step: None
-    refreshed: Callable[[str, int], None] = lambda table, rows: None
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """What a run did: landed lines by feed, refreshed tables, files it left alone."""
-
-    run: str
-    landed: Mapping[str, FeedCount]
-    refreshed: list[Refresh]
-    ignored: list[str] = field(default_factory=list)
-
-    @property
-    def changed(self) -> bool:
-        """Whether anything was landed or refreshed."""
-        return bool(self.landed or self.refreshed)
+from stedi.refresh.tables import refresh_tables
+from stedi.settled import settle
 
 
 def new_run() -> str:
@@ -78,7 +55,9 @@ def run_lake(
         store.home = open_home(store.home.root)
         if consent and consent != store.home.consent:
             store.home = store.home.with_consent(consent)
-        return _run(store, engine, delivery, watch or Watch(), now_ms, full)
+        result = _run(store, engine, delivery, watch or Watch(), now_ms, full)
+        settle(store.home, delivery)
+        return result
 
 
 def _run(

@@ -11,14 +11,15 @@ import typer
 
 from stedi.api import Lake, create_lake, open_lake
 from stedi.cli.options import Consent, ConsentOption, EngineName, EngineOption, LakePath, lake_path
-from stedi.cli.output import counted, reasons, redraw, say
+from stedi.cli.output import counted, reasons, redraw, say, show
 from stedi.errors import UsageError
 from stedi.lake.home import is_lake
 
 if TYPE_CHECKING:
     from stedi.landing.land import FeedCount
     from stedi.landing.progress import Progress
-    from stedi.run import RunResult, Watch
+    from stedi.outcome import RunResult, Watch
+    from stedi.plan import Step
 
 
 def register(app: typer.Typer) -> None:
@@ -46,14 +47,22 @@ def run(
     engine: EngineOption = EngineName.duckdb,
     consent: ConsentOption = None,
     wait: Annotated[float, typer.Option(metavar="SECONDS", help="Wait for another run.")] = 0,
+    full: Annotated[bool, typer.Option("--full", help="Make every table anew.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what it would do, and why.")
+    ] = False,
 ) -> None:
-    """Land what is new, refresh what it changes.
+    """Land what is new, refresh what it changes: the days and people that it touches.
 
     Without --landing nothing is landed; tables are refreshed if a query or the policy changed.
     """
+    policy = consent.value if consent else None
+    if dry_run:
+        with open_lake(lake_path(ctx, lake), engine.value) as opened:
+            return foretell(opened.plan(landing, policy, full))
     with open_or_create(lake_path(ctx, lake), landing, consent, engine.value) as opened:
         started = time.monotonic()
-        result = opened.run(landing, Talk().watch, wait, consent.value if consent else None)
+        result = opened.run(landing, Talk().watch, wait, policy, full=full)
         summarise(opened, result, time.monotonic() - started)
 
 
@@ -80,7 +89,7 @@ class Talk:
     @property
     def watch(self) -> Watch:
         """This talk, for a run to report to."""
-        from stedi.run import Watch
+        from stedi.outcome import Watch
 
         return Watch(self._landing, self._refreshed)
 
@@ -110,6 +119,14 @@ def _far(step: Progress, seconds: float) -> str:
     return text
 
 
+def foretell(steps: list[Step]) -> None:
+    """What a run would do, on stdout."""
+    if not steps:
+        say("nothing new, nothing changed: a run would do nothing")
+    for step in steps:
+        show(f"{step.action} {step.what}: {step.why}")
+
+
 def summarise(lake: Lake, result: RunResult, seconds: float) -> None:
     """What the run did, in a few lines on stderr."""
     for feed, count in result.landed.items():
@@ -122,6 +139,7 @@ def summarise(lake: Lake, result: RunResult, seconds: float) -> None:
         account = refreshed.account
         left = f"; left out: {reasons(account.excluded)}" if account.excluded else ""
         say(f"{account.table}: {account.rows_out:,} of {account.rows_in:,} rows{left}")
+        say(f"  judged {account.scope}")
         for warning in refreshed.warnings:
             say(f"  warning: {warning.check.name}: {warning.example}")
     if result.ignored:

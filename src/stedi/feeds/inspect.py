@@ -18,20 +18,11 @@ from numpy.typing import NDArray
 
 from stedi.contract import Table
 from stedi.errors import storage_error
-from stedi.feeds.raw import Damaged, blocks, packed
+from stedi.feeds.raw import Damaged, RawFile, blocks, packed
 
 _SPACE, _NEWLINE, _QUOTE, _COMMA, _E, _BRACE = 32, 10, 34, 44, 101, 125
 
 Codes = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class RawFile:
-    """One delivered file: absolute path, stored bytes, modification time (ns since 1970)."""
-
-    path: str
-    size: int
-    modified: int
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,15 @@ LONGEST_LINE = 16 << 20
 _BOM = b"\xef\xbb\xbf"
 
 
+@dataclass(frozen=True)
+class RawFile:
+    """One delivered file: absolute path, stored bytes, modification time (ns since 1970)."""
+
+    path: str
+    size: int
+    modified: int
+
+
 class Damaged(Exception):
     """Compressed data that ends too early or is not what the file's name says."""
 

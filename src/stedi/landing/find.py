@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stedi.contract import load_tables
 from stedi.errors import UsageError
-from stedi.feeds.inspect import RawFile
+from stedi.feeds.raw import RawFile
 
 ENDINGS = tuple(
     kind + packed for kind in (".json", ".jsonl", ".ndjson") for packed in ("", ".gz", ".zst")

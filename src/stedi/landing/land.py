@@ -16,8 +16,8 @@ from stedi.contract import Column, load_tables
 from stedi.engines.arrow import write_rows
 from stedi.engines.base import Engine, Landed, LandTask, Widen
 from stedi.errors import StorageError, storage_error
-from stedi.feeds.inspect import Inspected, RawFile, inspect
-from stedi.feeds.raw import packed
+from stedi.feeds.inspect import Inspected, inspect
+from stedi.feeds.raw import RawFile, packed
 from stedi.lake.durable import remove_files
 from stedi.lake.store import Store
 from stedi.landing import ledger

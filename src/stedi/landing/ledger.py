@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from stedi.contract import load_tables
 from stedi.engines.base import Engine
-from stedi.feeds.inspect import RawFile
+from stedi.feeds.raw import RawFile
 from stedi.lake.model import DataFile, Source, Target
 from stedi.lake.store import Store
 

@@ -15,6 +15,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from stedi.contract import Table, load_tables, refresh_order
 from stedi.contract.roots import ancestors, recipe, roots
@@ -54,7 +55,7 @@ class Account:
 def bookmark(store: Store, table: Table, params: Params) -> str:
     """What the table would be made from now, as canonical JSON."""
     seen = {name: store.table(name).version for name in made_from(table)}
-    return json.dumps({"query": _made_by(table, params), "sources": seen}, sort_keys=True)
+    return json.dumps(_made_by(table, params) | {"sources": seen}, sort_keys=True)
 
 
 def made_from(table: Table) -> list[str]:
@@ -62,11 +63,12 @@ def made_from(table: Table) -> list[str]:
     return sorted({*table.sources, *roots(table)})
 
 
-def _made_by(table: Table, params: Params) -> str:
+def _made_by(table: Table, params: Params) -> dict[str, Any]:
+    """Fingerprints of the queries that lead to a table, and of the parameters they name."""
     queries = [table.query, *(load_tables()[name].query for name in ancestors(table))]
     used = {k: v for k, v in params.items() if any(f":{k}" in query for query in queries)}
-    text = recipe(table) + json.dumps(used, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    policy = hashlib.sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()[:16]
+    return {"query": recipe(table), "policy": policy}
 
 
 def base_of(store: Store, table: Table, params: Params) -> tuple[Base | None, str]:
@@ -76,10 +78,11 @@ def base_of(store: Store, table: Table, params: Params) -> tuple[Base | None, st
     if raw is None:
         return None, "made for the first time" if not stored.source_id else "changed elsewhere"
     remembered = json.loads(raw)
-    if remembered["query"] != _made_by(table, params):
-        return None, "its query, one above it, or the policy changed"
-    if remembered["sources"].keys() != set(made_from(table)):
-        return None, "it was made by another version"
+    now = _made_by(table, params)
+    if remembered["query"] != now["query"] or remembered["sources"].keys() != set(made_from(table)):
+        return None, "its query or one above it changed"
+    if remembered.get("policy") != now["policy"]:
+        return None, "the policy or the key changed"
     found = {name: store.table(name).at(seen) for name, seen in remembered["sources"].items()}
     kept = {name: source for name, source in found.items() if source is not None}
     if len(kept) < len(found):

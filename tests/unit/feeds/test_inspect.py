@@ -10,7 +10,8 @@ import pytest
 
 from helpers import FEEDS, line
 from stedi.errors import StorageError
-from stedi.feeds.inspect import Inspected, RawFile, inspect
+from stedi.feeds.inspect import Inspected, inspect
+from stedi.feeds.raw import RawFile
 
 ONE = line("accelerometer")
 
