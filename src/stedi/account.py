@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from stedi.contract import Table, load_tables, refresh_order
 from stedi.contract.sql import translate, used
 from stedi.engines.base import Engine, Params
-from stedi.errors import ContractError, UsageError
 from stedi.lake.model import Query, Source
 from stedi.lake.store import Store
 from stedi.landing import ledger
+from stedi.landing.keepout import reason
+from stedi.people import belongs, person_of, quoted, serials_of
 from stedi.refresh.bookmark import account_of
 
 
@@ -62,12 +61,14 @@ def account(store: Store, engine: Engine) -> list[Line]:
 def _landing_line(store: Store, engine: Engine, table: Table) -> Line:
     entries = [e for e in ledger.entries(store).values() if e.feed == table.feed]
     delivered = sum(entry.lines for entry in entries)
-    landed = delivered - sum(entry.quarantined for entry in entries)
     return Line(
         table=table.full_name,
         sources={f"{table.feed} feed": delivered},
-        rows_out=landed,
-        excluded=_quarantined(store, engine, table.feed),
+        rows_out=sum(entry.landed for entry in entries),
+        excluded={
+            **_quarantined(store, engine, table.feed),
+            **reason(sum(entry.forgotten for entry in entries)),
+        },
         stored=store.table(table.name).source().rows,
     )
 
@@ -89,7 +90,7 @@ def quarantine(store: Store) -> Source:
     """The quarantined lines that count: of landed batches, and of no replaced version."""
     source = ledger.settled(store.table("quarantine").source(), ledger.batches(store))
     old = [
-        f"(file = {_quoted(file)} AND batch < {batch})"
+        f"(file = {quoted(file)} AND batch < {batch})"
         for file, batch in ledger.replaced(store).items()
     ]
     return replace(source, where=f"NOT ({' OR '.join(old)})" if old else "")
@@ -110,93 +111,76 @@ def _promoted_line(store: Store, table: Table) -> Line | None:
 
 def why(store: Store, engine: Engine, params: Params, email: str) -> list[Trail]:
     """Follow one person through every table, by the same queries that made the tables."""
-    if not email.strip():
-        raise UsageError("an empty address belongs to nobody; give the person's e-mail address")
-    person = _person(engine, email)
-    serials = _serials(store, engine, person)
-    trails = [
-        _landed(store, engine, table, person, serials)
-        for table in load_tables().values()
-        if table.feed
+    person = person_of(engine, email)
+    serials = serials_of(store, engine, person)
+    return trails(store, engine, params, person, serials, sources_of(store))
+
+
+def sources_of(store: Store) -> dict[str, Source]:
+    """The current version of every table of people's rows, by bare name; what counts in it."""
+    people = [table.name for table in load_tables().values() if table.person]
+    found = {name: store.table(name).source() for name in people}
+    return found | {"quarantine": quarantine(store)}
+
+
+def trails(
+    store: Store,
+    engine: Engine,
+    params: Params,
+    person: str,
+    serials: Sequence[str],
+    sources: Mapping[str, Source],
+) -> list[Trail]:
+    """What became of one person's rows, and of those of the devices, table by table."""
+    held = _held(store, engine, person, serials, sources)
+    found = [_landed(table, held) for table in load_tables().values() if table.feed]
+    for table in refresh_order():
+        condition = belongs(store, table, person, serials)
+        reasons = _judged(engine, table, params, condition, sources)
+        found.append(_promoted(table, reasons, held.get((table.name, ""), 0)))
+    return found
+
+
+def _held(
+    store: Store,
+    engine: Engine,
+    person: str,
+    serials: Sequence[str],
+    sources: Mapping[str, Source],
+) -> dict[tuple[str, str], int]:
+    """Rows held by table, of quarantine by table and feed."""
+    counts = [
+        f"SELECT {quoted(name)} AS name, {'feed' if name == 'quarantine' else quoted('')} AS feed, "
+        f'count(*) AS n FROM "{name}" '
+        f"WHERE {belongs(store, load_tables()[name], person, serials)} GROUP BY 1, 2"
+        for name in sources
     ]
-    return trails + [
-        _judged(store, engine, table, params, person, serials) for table in refresh_order()
-    ]
+    rows = engine.query(Query(" UNION ALL ".join(counts), sources)).read_all().to_pylist()
+    return {(row["name"], row["feed"]): row["n"] for row in rows}
 
 
-def _person(engine: Engine, email: str) -> str:
-    """The address as people are matched, by the engine's own lower and trim."""
-    query = Query("SELECT lower(trim($email)) AS person", {}, {"email": email})
-    return str(engine.query(query).read_all().to_pylist()[0]["person"])
-
-
-def pseudonym(key: bytes, person: str) -> str:
-    """The subject_id of a person (a trimmed, lower-case address): HMAC-SHA256, RFC 2104."""
-    return hmac.new(key, person.encode(), hashlib.sha256).hexdigest()
-
-
-def _serials(store: Store, engine: Engine, person: str) -> list[str]:
-    query = Query(
-        "SELECT DISTINCT serialnumber FROM customer_landing WHERE lower(trim(email)) = $person",
-        {"customer_landing": store.table("customer_landing").source()},
-        {"person": person},
-    )
-    return [row["serialnumber"] for row in engine.query(query).read_all().to_pylist()]
-
-
-def belongs(store: Store, table: Table, person: str, serials: list[str]) -> str:
-    """A condition, in the embedded engine's SQL, that holds for the person's rows of a table."""
-    if table.person is None:
-        raise ContractError(f"{table.full_name}: table.yaml does not say whose a row is")
-    column = '"' + table.person.column + '"'
-    match table.person.by:
-        case "email":
-            return f"lower(trim({column})) = {_quoted(person)}"
-        case "device":
-            return f"{column} IN ({', '.join(map(_quoted, serials)) or 'NULL'})"
-        case "pseudonym":
-            return f"{column} = {_quoted(pseudonym(store.home.key(), person))}"
-        case _:
-            told = person if "@" in person else f'"{person}"'
-            return f"contains(lower({column}), {_quoted(told)})"
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _landed(store: Store, engine: Engine, table: Table, person: str, serials: list[str]) -> Trail:
-    held = _count(store, engine, table, person, serials)
-    sources = {"quarantine": quarantine(store)}
-    text = belongs(store, load_tables()["quarantine"], person, serials)
-    sql = f"SELECT count(*) AS n FROM quarantine WHERE feed = {_quoted(table.feed)} AND {text}"
-    bad = engine.query(Query(sql, sources)).read_all().to_pylist()[0]["n"]
-    return Trail(table.full_name, held + bad, held, {"quarantined": bad} if bad else {})
-
-
-def _count(store: Store, engine: Engine, table: Table, person: str, serials: list[str]) -> int:
-    condition = belongs(store, table, person, serials)
-    sql = f'SELECT count(*) AS n FROM "{table.name}" WHERE {condition}'
-    sources = {table.name: store.table(table.name).source()}
-    return int(engine.query(Query(sql, sources)).read_all().to_pylist()[0]["n"])
+def _landed(table: Table, held: Mapping[tuple[str, str], int]) -> Trail:
+    landed, bad = held.get((table.name, ""), 0), held.get(("quarantine", table.feed), 0)
+    return Trail(table.full_name, landed + bad, landed, {"quarantined": bad} if bad else {})
 
 
 def _judged(
-    store: Store, engine: Engine, table: Table, params: Params, person: str, serials: list[str]
-) -> Trail:
+    engine: Engine, table: Table, params: Params, condition: str, sources: Mapping[str, Source]
+) -> dict[str | None, int]:
     verdicts = translate(table.query, "duckdb")
-    condition = belongs(store, table, person, serials)
     rows = engine.query(
         Query(
             f"SELECT excluded, count(*) AS n FROM ({verdicts}) WHERE {condition} GROUP BY 1",
-            {name: store.table(name).source() for name in table.sources},
+            {name: sources[name] for name in table.sources},
             used(params, verdicts),
         )
     )
-    reasons = {row["excluded"]: row["n"] for row in rows.read_all().to_pylist()}
+    return {row["excluded"]: row["n"] for row in rows.read_all().to_pylist()}
+
+
+def _promoted(table: Table, reasons: dict[str | None, int], held: int) -> Trail:
     promoted = reasons.pop(None, 0)
-    rows_in = promoted + sum(reasons.values())
-    held = _count(store, engine, table, person, serials)
+    excluded = {str(reason): count for reason, count in reasons.items()}
     if promoted > held:
-        reasons["exact duplicate"] = promoted - held
-    return Trail(table.full_name, rows_in, held, reasons)
+        excluded["exact duplicate"] = promoted - held
+    return Trail(table.full_name, promoted + sum(reasons.values()), held, excluded)

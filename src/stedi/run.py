@@ -10,12 +10,14 @@ from pathlib import Path
 
 from stedi.contract import load_tables
 from stedi.engines.base import Engine, Params
+from stedi.erasure.journal import refuse_if_pending
 from stedi.feeds.raw import RawFile
 from stedi.lake.home import hmac_pads, open_home
 from stedi.lake.naming import lake_errors
 from stedi.lake.store import Store
 from stedi.landing import ledger
 from stedi.landing.find import Delivery, find
+from stedi.landing.keepout import reason
 from stedi.landing.land import FeedCount, Landing
 from stedi.outcome import RunResult, Watch
 from stedi.refresh.record import Row, last_recorded, published_after, record
@@ -53,6 +55,7 @@ def run_lake(
         delivery = find(landing).where(ready) if landing is not None else None
         store.forget()
         store.home = open_home(store.home.root)
+        refuse_if_pending(store.home)
         if consent and consent != store.home.consent:
             store.home = store.home.with_consent(consent)
         result = _run(store, engine, delivery, watch or Watch(), now_ms, full)
@@ -70,19 +73,20 @@ def _run(
 ) -> RunResult:
     run = new_run()
     store.home.clear_scratch()
-    _prepare(store)
-    _catch_up(store, engine)
+    prepare(store)
+    catch_up(store, engine)
     last = last_recorded(store)
     counts: Mapping[str, FeedCount] = {}
     if delivery is not None:
-        counts = Landing(store, engine, run, watch.landing, now_ms).run(delivery)
+        landing = Landing(store, engine, run, params_of(store), watch.landing, now_ms)
+        counts = landing.run(delivery)
     refreshed = refresh_tables(store, engine, params_of(store), run, watch.refreshed, full)
     landed = [_landing_row(store, engine, run, *entry) for entry in counts.items()]
     record(store, run, [*filter(None, landed), *published_after(store, last)])
     return RunResult(run, counts, refreshed, delivery.ignored if delivery else [])
 
 
-def _catch_up(store: Store, engine: Engine) -> None:
+def catch_up(store: Store, engine: Engine) -> None:
     """Record what a killed run did but did not live to write down."""
     last = last_recorded(store)
     counts: dict[tuple[str, str], FeedCount] = {}
@@ -91,14 +95,16 @@ def _catch_up(store: Store, engine: Engine) -> None:
             count = counts.setdefault((entry.run, entry.feed), FeedCount())
             count.files += 1
             count.lines += entry.lines
-            count.landed += entry.lines - entry.quarantined
+            count.landed += entry.landed
             count.quarantined += entry.quarantined
+            count.forgotten += entry.forgotten
     landed = [_landing_row(store, engine, r, feed, count) for (r, feed), count in counts.items()]
     rows = [*filter(None, landed), *published_after(store, last)]
     record(store, max((str(row["run"]) for row in rows), default=""), rows)
 
 
-def _prepare(store: Store) -> None:
+def prepare(store: Store) -> None:
+    """Make what is missing: zones, and the tables that no query makes."""
     store.prepare()
     for table in load_tables().values():
         if not table.query:
@@ -118,6 +124,11 @@ def _landing_row(store: Store, engine: Engine, run: str, feed: str, count: FeedC
         "source": feed,
         "rows_in": count.lines,
         "rows_out": count.landed,
-        "excluded": json.dumps({"quarantined": count.quarantined} if count.quarantined else {}),
+        "excluded": json.dumps(_left_out(count)),
         "snapshot": table.source_id,
     }
+
+
+def _left_out(count: FeedCount) -> dict[str, int]:
+    quarantined = {"quarantined": count.quarantined} if count.quarantined else {}
+    return {**quarantined, **reason(count.forgotten)}

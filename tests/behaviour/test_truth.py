@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from helpers import PROMOTED, Row, millis, ordered, rows_of
-from stedi.account import pseudonym
 from stedi.api import Lake
+from stedi.people import pseudonym
 from stedi.simulate import Simulated, simulate
 
 SIZES: list[dict[str, Any]] = [

@@ -40,10 +40,14 @@ class LandTask:
 
 @dataclass(frozen=True)
 class Counted:
-    """Delivered lines of one file, and how many of these went to quarantine."""
+    """Delivered lines of one file; how many went to quarantine, how many were kept out.
+
+    Kept out are the lines of people who were forgotten.
+    """
 
     lines: int
     quarantined: int
+    forgotten: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,15 @@ class Landed:
     quarantine_files: Sequence[str]
     rows: int
     counts: Mapping[str, Counted]
+
+
+@dataclass(frozen=True)
+class KeptOut:
+    """Staged files to remove, those in their place, rows kept out by delivered file."""
+
+    removed: Sequence[str] = ()
+    added: Sequence[str] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -191,6 +204,24 @@ class Engine(Protocol):
 
         Returns the files to remove and those, newly written, to add in their place.
         """
+
+    def without_rows(
+        self, source: Source, target: Target, where: str
+    ) -> tuple[list[str], list[str], int]:
+        """Take out the rows for which a condition holds, in the engine's own SQL.
+
+        Returns the files to remove, those, newly written, in their place, and the rows gone.
+        """
+
+    def keep_out(
+        self,
+        table: Table,
+        source: Source,
+        target: Target,
+        fingerprints: Sequence[str],
+        params: Params,
+    ) -> KeptOut:
+        """Take rows of forgotten people, known by keyed fingerprints, out of staged files."""
 
     def rewrite(self, source: Source, target: Target) -> list[str]:
         """Write a table's rows again, each column cast to the target's type."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from stedi.contract import Column, load_tables
 from stedi.engines.arrow import write_rows
-from stedi.engines.base import Engine, Landed, LandTask, Widen
+from stedi.engines.base import Engine, Landed, LandTask, Params, Widen
 from stedi.errors import StorageError, storage_error
 from stedi.feeds.inspect import Inspected, inspect
 from stedi.feeds.raw import RawFile, packed
@@ -22,6 +22,7 @@ from stedi.lake.durable import remove_files
 from stedi.lake.store import Store
 from stedi.landing import ledger
 from stedi.landing.find import Delivery
+from stedi.landing.keepout import Keepout
 from stedi.landing.progress import Meter, Progress
 
 ROUND_BYTES = 1 << 30
@@ -30,12 +31,13 @@ _PACKED = 8  # a compressed file counts as so many times its size
 
 @dataclass
 class FeedCount:
-    """What landing did to one feed: files, delivered lines, lines landed and quarantined."""
+    """What landing did to one feed: files, delivered lines, lines landed, quarantined, kept out."""
 
     files: int = 0
     lines: int = 0
     landed: int = 0
     quarantined: int = 0
+    forgotten: int = 0
     replaced: int = 0
     seconds: float | None = None
     columns: list[str] = field(default_factory=list)
@@ -57,6 +59,7 @@ class Landing:
         store: Store,
         engine: Engine,
         run: str,
+        params: Params,
         watch: Callable[[Progress], None] = lambda step: None,
         now_ms: int | None = None,
     ) -> None:
@@ -64,6 +67,7 @@ class Landing:
         self._engine = engine
         self._run = run
         self._meter = Meter(watch)
+        self._keepout = Keepout(store, engine, params)
         self._now_ms = now_ms if now_ms is not None else int(time.time() * 1000)
         self.counts: dict[str, FeedCount] = {}
 
@@ -127,9 +131,12 @@ class Landing:
                 progress=self._meter.rows,
             )
             try:
-                return self._engine.land(task)
+                landed = self._engine.land(task)
             except Widen as wider:
                 self._widen(feed, wider.types)
+            else:
+                target = task.target
+                return self._keepout.apply(table.contract.name, landed, target, task.quarantine)
 
     def _widen(self, feed: str, types: dict[str, str]) -> None:
         table = self._store.table(ledger.landing_table(feed))
@@ -146,15 +153,18 @@ class Landing:
         count = self.counts.setdefault(feed, FeedCount())
         lines = sum(entry.lines for entry in landed.counts.values())
         bad = sum(entry.quarantined for entry in landed.counts.values())
-        if lines != landed.rows + bad:
+        kept_out = sum(entry.forgotten for entry in landed.counts.values())
+        if lines != landed.rows + bad + kept_out:
             raise StorageError(
-                f"{feed}: {lines} lines delivered but {landed.rows} landed and {bad} "
-                "quarantined; nothing was published. Was a file written meanwhile? Run again"
+                f"{feed}: {lines} lines delivered but {landed.rows} landed, {bad} "
+                f"quarantined and {kept_out} kept out; nothing was published. "
+                "Was a file written meanwhile? Run again"
             )
         count.files += len(files)
         count.lines += lines
         count.landed += landed.rows
         count.quarantined += bad
+        count.forgotten += kept_out
         count.seconds = (count.seconds or 0.0) + seconds
         self._meter.finish(lines)
 
@@ -196,6 +206,7 @@ class Landing:
                     checksum=entry.checksum,
                     lines=part.landed.counts[entry.file.path].lines,
                     quarantined=part.landed.counts[entry.file.path].quarantined,
+                    forgotten=part.landed.counts[entry.file.path].forgotten,
                     run=self._run,
                     batch=batch,
                 )

@@ -36,6 +36,12 @@ class Entry:
     quarantined: int
     run: str
     batch: int
+    forgotten: int = 0
+
+    @property
+    def landed(self) -> int:
+        """Lines that became rows of the landing table."""
+        return self.lines - self.quarantined - self.forgotten
 
     def same_stat(self, raw: RawFile) -> bool:
         """Whether the file looks untouched since it was landed."""
@@ -77,7 +83,7 @@ def entries(store: Store) -> dict[str, Entry]:
     latest: dict[str, Entry] = {}
     for file in source.files:
         for row in pq.read_table(file.path, partitioning=None).to_pylist():
-            entry = Entry(**row)
+            entry = Entry(**{key: value for key, value in row.items() if value is not None})
             known = latest.get(entry.file)
             if known is None or known.batch < entry.batch:
                 latest[entry.file] = entry

@@ -45,10 +45,11 @@ class Unbalanced(CheckFailed):
 
 @dataclass(frozen=True)
 class Refresh:
-    """One refreshed table: its account, the warnings of its checks."""
+    """One refreshed table: its account, the warnings of its checks, how many files it replaced."""
 
     account: Account
     warnings: list[Finding]
+    replaced: int = 0
 
 
 def refresh_tables(
@@ -100,6 +101,7 @@ class _Task:
         started = time.monotonic()
         stored = self.store.table(self.table.name)
         stored.ensure()
+        before = stored.source().files
         result = self.engine.refresh(self._task(base))
         try:
             account = self._account(base, result, why, started)
@@ -112,7 +114,8 @@ class _Task:
         except StediError:
             remove_files(result.files)
             raise
-        return Refresh(account, warnings)
+        kept = {file.path for file in stored.source().files}
+        return Refresh(account, warnings, sum(file.path not in kept for file in before))
 
     def _task(self, base: Base | None) -> RefreshTask:
         sources = {name: self.store.table(name).source() for name in made_from(self.table)}

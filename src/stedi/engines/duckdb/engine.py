@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from stedi.contract import Table
 from stedi.engines.base import (
     Counted,
     Finding,
+    KeptOut,
     Landed,
     LandTask,
     Params,
@@ -23,6 +23,7 @@ from stedi.engines.base import (
 )
 from stedi.engines.duckdb import checks, user
 from stedi.engines.duckdb.clean import land_clean
+from stedi.engines.duckdb.forgotten import keep_out, without_rows
 from stedi.engines.duckdb.loose import as_text
 from stedi.engines.duckdb.refresh import refresh
 from stedi.engines.duckdb.session import (
@@ -31,7 +32,6 @@ from stedi.engines.duckdb.session import (
     literal,
     make_views,
     name,
-    pattern,
     rows_of,
     storage_errors,
 )
@@ -102,20 +102,30 @@ class DuckDBEngine:
         self, source: Source, target: Target, column: str, values: Sequence[str]
     ) -> tuple[list[str], list[str]]:
         """Take out the rows with one of `values`; only files that hold some are rewritten."""
-        if not source.files or not values:
+        if not values:
             return [], []
         gone = f"{name(column)} IN ({', '.join(literal(value) for value in values)})"
-        paths = ", ".join(pattern(file.path) for file in source.files)
+        removed, added, _ = self.without_rows(source, target, gone)
+        return removed, added
+
+    def without_rows(
+        self, source: Source, target: Target, where: str
+    ) -> tuple[list[str], list[str], int]:
+        """Take out the rows for which a condition holds, file by file."""
         with storage_errors(target.location):
-            found = self._connection.execute(
-                f'SELECT DISTINCT "the file" FROM read_parquet([{paths}], '
-                f"filename='the file', union_by_name=true) WHERE {gone}"
-            ).fetchall()
-            touched = {row[0] for row in found}
-            part = replace(source, files=[f for f in source.files if f.path in touched])
-            kept = f"SELECT * FROM ({rows_of(part)}) WHERE NOT ({gone})"
-            added = write(self._connection, kept, target) if touched else []
-        return sorted(touched), [file.path for file in added]
+            return without_rows(self._connection, source, target, where)
+
+    def keep_out(
+        self,
+        table: Table,
+        source: Source,
+        target: Target,
+        fingerprints: Sequence[str],
+        params: Params,
+    ) -> KeptOut:
+        """Take rows of forgotten people out of staged files."""
+        with storage_errors(target.location):
+            return keep_out(self._connection, table, source, target, fingerprints, params)
 
     def rewrite(self, source: Source, target: Target) -> list[str]:
         """Write a table's rows again, each column cast to the target's type."""

@@ -1,0 +1,77 @@
+"""The end of a forgetting: fingerprints that keep people out, the proof, the certificate."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import cast
+
+import pyarrow.parquet as pq
+
+from stedi.engines.arrow import write_rows
+from stedi.erasure.journal import Journal, Removed, where
+from stedi.erasure.needles import Kind, Needle, Needles
+from stedi.erasure.search import Proof, search
+from stedi.lake.home import Home
+from stedi.lake.model import DataFile
+from stedi.lake.store import Store
+from stedi.people import fingerprint, pseudonym
+
+
+def keep_out(store: Store, journal: Journal) -> None:
+    """Publish the keyed fingerprints of people and devices, once per forgetting."""
+    table = store.table("forgotten")
+    table.ensure()
+    if not _holds(table.source().files, journal.erasure):
+        rows = [
+            {
+                "fingerprint": fingerprint(store.home.key(), kind, value),
+                "kind": kind,
+                "erasure": journal.erasure,
+                "forgotten": datetime.now(UTC),
+            }
+            for kind, values in (("person", journal.people), ("device", journal.devices))
+            for value in values
+        ]
+        table.publish([write_rows(rows, table.target())], {"stedi.run": journal.erasure})
+
+
+def _holds(files: Sequence[DataFile], erasure: str) -> bool:
+    found = (pq.read_table(file.path, columns=["erasure"])["erasure"] for file in files)
+    return any(erasure in column.to_pylist() for column in found)
+
+
+def prove(home: Home, journal: Journal) -> Proof:
+    """Decode and search every file under the lake but the journal, which goes last."""
+    wanted = [Needle(cast(Kind, kind), value) for kind, value in journal.identifiers]
+    wanted += [Needle("serial", pseudonym(home.key(), person)) for person in journal.people]
+    skipped = where(home)
+    return search(home.root, Needles(wanted), skip=lambda path: path == skipped)
+
+
+def publish(store: Store, journal: Journal, proof: Proof) -> None:
+    """Write the certificate to ops.erasures: what was removed where, and the search."""
+    table = store.table("erasures")
+    table.ensure()
+    if _holds(table.source().files, journal.erasure):
+        return
+    rows = [_row(journal, "removed", *place) for place in sorted(journal.removed.items())]
+    searched = _row(journal, "searched", "the lake", Removed(proof.files, 0, proof.bytes_searched))
+    key = store.home.key()
+    prints = [fingerprint(key, "person", person) for person in journal.people]
+    rows.append(searched | {"found": len(proof.findings), "fingerprints": json.dumps(prints)})
+    table.publish([write_rows(rows, table.target())], {"stedi.run": journal.erasure})
+
+
+def _row(journal: Journal, step: str, place: str, counts: Removed) -> dict[str, object]:
+    return {
+        "erasure": journal.erasure,
+        "finished": datetime.now(UTC),
+        "people": len(journal.people),
+        "step": step,
+        "place": place,
+        "files": counts.files,
+        "rows": counts.rows,
+        "bytes": counts.bytes,
+    }
