@@ -2,84 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stedi.contract import Table, find_table, load_tables
-from stedi.errors import UsageError
+from stedi.contract import Table, load_tables
 from stedi.lake import home as homes
-from stedi.lake.home import Home
-from stedi.lake.model import Query, Snapshot, Source
-from stedi.rows import Rows
+from stedi.reader import Reader
 
 if TYPE_CHECKING:
-    from stedi.account import Line, Trail
-    from stedi.checks import Result
-    from stedi.engines.base import Engine, Params
-    from stedi.feeds.inspect import RawFile
-    from stedi.lake.store import Store
-    from stedi.run import RunResult, Watch
-
-ENGINES = ("duckdb", "spark")
+    from stedi.feeds.raw import RawFile
+    from stedi.maintain import Upkeep
+    from stedi.outcome import RunResult, Watch
+    from stedi.subject.forget import Forgotten
+    from stedi.watch import Hear
 
 
-@dataclass(frozen=True)
-class TableStatus:
-    """One table at a glance; `newest` is the latest event time in its files, to the day."""
-
-    table: str
-    rows: int
-    files: int
-    bytes: int
-    snapshots: int
-    published: datetime | None
-    newest: str
-
-
-class Lake:
+class Lake(Reader):
     """One lake: a folder with Iceberg tables, their catalog, a policy and a secret key."""
-
-    def __init__(self, home: Home, engine: str = "duckdb") -> None:
-        if engine not in ENGINES:
-            raise UsageError(f"engine is {engine!r}; use one of {', '.join(ENGINES)}")
-        self.home = home
-        self._engine_name = engine
-
-    def __repr__(self) -> str:
-        return f"<Lake {self.home.root}>"
-
-    def __enter__(self) -> Lake:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @cached_property
-    def store(self) -> Store:
-        """The tables behind the catalog."""
-        from stedi.lake.store import Store
-
-        return Store(self.home)
-
-    @cached_property
-    def engine(self) -> Engine:
-        """Where the work is done."""
-        if self._engine_name == "spark":
-            raise UsageError("the spark engine is not part of this version; use --engine duckdb")
-        from stedi.engines.duckdb import DuckDBEngine
-
-        return DuckDBEngine(self.home.memory, self.home.scratch)
-
-    @property
-    def params(self) -> Params:
-        """Query parameters of the policy; secret, never to be printed."""
-        from stedi.run import params_of
-
-        return params_of(self.store)
 
     def run(
         self,
@@ -88,137 +28,105 @@ class Lake:
         wait: float = 0,
         consent: str | None = None,
         ready: Callable[[RawFile], bool] = lambda file: True,
+        full: bool = False,
     ) -> RunResult:
         """Land what is new below `landing`, refresh what it changes.
 
         Waits up to `wait` seconds for another run; `consent` (`since` or `any`) changes the
-        policy first; files that are not `ready` are left for a later run; raises
+        policy first; files that are not `ready` are left for a later run; `full` makes every
+        table anew, changed or not; raises
         CheckFailed, LakeBusyError, StorageError or UsageError, and leaves every table as it was
         or as it will be.
         """
-        from stedi.run import run_lake
-
+        folder = Path(landing) if landing is not None else None
         with self.home.lock(wait):
-            folder = Path(landing) if landing is not None else None
+            if not full and (quiet := self._quiet(folder, consent, ready)):
+                return quiet
+            from stedi.run import run_lake
+
             try:
-                return run_lake(self.store, self.engine, folder, watch, consent, ready=ready)
+                return run_lake(self.store, self.engine, folder, watch, consent, None, ready, full)
             finally:
                 self.home = self.store.home
 
-    def table(self, name: str, as_of: str | None = None) -> Rows:
-        """The rows of one table, now or as of a time or snapshot."""
-        self.store.forget()
-        contract = find_table(name)
-        moment = self._moment(as_of)
-        self._must_exist(contract)
-        sources = {contract.name: self._source(contract.name, moment)}
-        return Rows(self.home, self.engine, Query(f'SELECT * FROM "{contract.name}"', sources))
+    def _quiet(
+        self, landing: Path | None, consent: str | None, ready: Callable[[RawFile], bool]
+    ) -> RunResult | None:
+        """The result of a run that has nothing to do; None if there may be something."""
+        from stedi.landing.find import find
+        from stedi.outcome import RunResult
+        from stedi.settled import is_settled
 
-    def sql(self, sql: str, as_of: str | None = None) -> Rows:
-        """The rows of one SELECT over the lake's tables, by bare name or zone.table."""
-        self.store.forget()
-        moment = self._moment(as_of)
-        wanted = [name for name in load_tables() if name in sql.lower()]
-        sources = {name: self._source(name, moment) for name in wanted}
-        return Rows(self.home, self.engine, Query(sql, sources))
-
-    def account(self) -> list[Line]:
-        """Rows in, out and excluded by reason, for every table."""
-        from stedi import account as accounts
-
-        self.store.forget()
-        return accounts.account(self.store, self.engine)
-
-    def why(self, email: str) -> list[Trail]:
-        """What became of one person's rows, table by table."""
-        from stedi import account as accounts
-
-        self.store.forget()
-        return accounts.why(self.store, self.engine, self.params, email)
-
-    def check(self) -> list[Result]:
-        """Every validation: declared checks, the balance, the proof by column lineage."""
-        from stedi import checks
-        from stedi.refresh.tables import check_all
-
-        self.store.forget()
-        found = check_all(self.store, self.engine, self.params)
-        return [*checks.declared(found), *checks.balance(self.account()), *checks.lineage()]
-
-    def status(self) -> list[TableStatus]:
-        """Every table with its size and age."""
-        self.store.forget()
-        return [self._status(table) for table in load_tables().values()]
-
-    def history(self, table: str | None = None) -> list[tuple[str, Snapshot]]:
-        """Snapshots still kept, oldest first, of one table or of all."""
-        self.store.forget()
-        names = [find_table(table).name] if table else list(load_tables())
-        found = [
-            (load_tables()[name].full_name, snapshot)
-            for name in names
-            for snapshot in self.store.table(name).snapshots()
-        ]
-        return sorted(found, key=lambda pair: pair[1].at)
-
-    def close(self) -> None:
-        """Let go of the catalog and of the engine's scratch files."""
-        if "engine" in self.__dict__:
-            self.engine.close()
-        if "store" in self.__dict__:
-            self.store.close()
-
-    def _status(self, table: Table) -> TableStatus:
-        stored = self.store.table(table.name)
-        source = self._source(table.name, None)
-        kept = stored.snapshots()
-        newest = max((file.last for file in source.files if file.last), default=None)
-        return TableStatus(
-            table=table.full_name,
-            rows=source.rows,
-            files=len(source.files),
-            bytes=sum(file.bytes for file in source.files),
-            snapshots=len(kept),
-            published=kept[-1].at if kept else None,
-            newest=newest.isoformat() if newest else "",
-        )
-
-    def _source(self, name: str, moment: datetime | None) -> Source:
-        stored = self.store.table(name)
-        if moment is None:
-            if name == "quarantine":
-                from stedi.account import quarantine
-
-                return quarantine(self.store)
-            return stored.source()
-        past = [snapshot for snapshot in stored.snapshots() if snapshot.at <= moment]
-        if not past:
-            return Source(name, stored.source().fields, [])
-        return stored.source(past[-1].id)
-
-    def _must_exist(self, table: Table) -> None:
-        if self.store.table(table.name).iceberg is None:
-            raise UsageError(f"{table.full_name} is still empty; run `stedi run --landing DIR`")
-
-    def _moment(self, as_of: str | None) -> datetime | None:
-        if as_of is None:
+        home = homes.open_home(self.home.root)
+        delivery = find(landing).where(ready) if landing is not None else None
+        if consent not in (None, home.consent) or not is_settled(home, delivery):
             return None
-        if as_of.isdigit():
-            return self._snapshot_time(int(as_of))
-        try:
-            moment = datetime.fromisoformat(as_of)
-        except ValueError:
-            raise UsageError(
-                f"--as-of {as_of!r}: give a time such as 2026-01-31T12:00 (UTC) or a snapshot "
-                "from `stedi history`"
-            ) from None
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return RunResult("", ignored=delivery.ignored if delivery else [])
 
-    def _snapshot_time(self, number: int) -> datetime:
-        for _, snapshot in self.history():
-            if snapshot.id == number:
-                return snapshot.at
-        raise UsageError(f"there is no snapshot {number}; `stedi history` lists them")
+    def watch(
+        self,
+        landing: Path | str,
+        interval: float = 0.5,
+        settle: float = 1.0,
+        hear: Hear | None = None,
+        consent: str | None = None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Run as files arrive below `landing`, until `stopped` or interrupted.
+
+        Looks every `interval` seconds; a file has to stand still up to `settle` seconds. Raises
+        UsageError; what can heal (a busy lake, a full disk, a failed check) is told to `hear`
+        and tried again.
+        """
+        from stedi.watch import Pace, Watcher
+
+        def fresh() -> Lake:
+            return Lake(homes.open_home(self.home.root), self._engine_name)
+
+        pace = Pace(interval, settle)
+        Watcher(fresh, Path(landing), pace, hear, consent).watch(stopped)
+
+    def maintain(
+        self, only_if_due: bool = False, dry_run: bool = False, wait: float = 0
+    ) -> Upkeep | None:
+        """Put small files together, expire old versions, remove files that nobody names.
+
+        None if it is not due and `only_if_due`. Waits up to `wait` seconds for a run; raises
+        LakeBusyError or StorageError, and harms no reader: what one is reading is left for the
+        next time.
+        """
+        from stedi.maintain import due, maintain, plan
+
+        if only_if_due and not self._fresh(lambda: due(self.store)):
+            return None
+        if dry_run:
+            return plan(self.store)
+        with self.home.lock(wait):
+            try:
+                return maintain(self.store, self.engine)
+            finally:
+                self.home = self.store.home
+
+    def forget(
+        self,
+        emails: Sequence[str],
+        tell: Callable[[str], None] = lambda step: None,
+        resume: bool = False,
+        wait: float = 0,
+    ) -> Forgotten:
+        """Remove people from delivered files and all tables, and prove that nothing is left.
+
+        `resume` goes on with a forgetting that was interrupted. If the proof finds something,
+        the result says where, and no certificate is written. Raises UsageError, LakeBusyError,
+        or StorageError; before anything changes for delivered files that cannot be rewritten.
+        """
+        from stedi.subject.forget import forget
+
+        with self.home.lock(wait):
+            try:
+                return forget(self.store, self.engine, self.params, emails, tell, resume)
+            finally:
+                self.home = self.store.home
 
 
 def open_lake(path: Path | str = "lake", engine: str = "duckdb") -> Lake:
