@@ -154,6 +154,8 @@ def _detail(count: FeedCount) -> str:
     text = ""
     if count.quarantined:
         text += f", {count.quarantined:,} quarantined"
+    if count.forgotten:
+        text += f", {count.forgotten:,} kept out: forgotten people"
     if count.replaced:
         text += f", {count.replaced:,} files replaced"
     if count.columns:

@@ -6,6 +6,8 @@
 <lake>/catalog.db       the SQLite catalog
 <lake>/warehouse/       Iceberg tables, <zone>/<table>/
 <lake>/lock             held by the run in progress
+<lake>/readers          held by whoever reads data files, so that none is removed meanwhile
+<lake>/maintained       when `stedi maintain` last came by, and what it left
 """
 
 from __future__ import annotations
@@ -18,35 +20,19 @@ import re
 import secrets
 import shutil
 import time
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from stedi.errors import LakeBusyError, LakeError, LakeVersionError, UsageError, storage_error
+from stedi.errors import LakeBusyError, LakeError, UsageError, storage_error
 from stedi.lake.durable import sync_path, write_durably
+from stedi.lake.policy import POLICIES, UpkeepPolicy, read_policy, template
 
-FORMAT = 1
-POLICIES = ("since", "any")
 KEY_VARIABLE = "STEDI_PSEUDONYM_KEY"
 SHORTEST_KEY = 16
 
-_MEMORY = re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
 _ODD = "?#%*[]\"'\\\n\r\t"
-_TOML = """\
-# The policy of this lake. Changes take effect at the next `stedi run`.
-
-# Version of the lake's layout; not for editing.
-format = {format}
-
-# Readings of people who consent to research: "since" keeps those taken at or after
-# their consent, "any" keeps all.
-consent = "{consent}"
-
-# Memory the embedded engine may use.
-memory = "1200MB"
-"""
 
 
 @dataclass(frozen=True)
@@ -56,6 +42,7 @@ class Home:
     root: Path
     consent: str
     memory: str
+    maintain: UpkeepPolicy = field(default_factory=UpkeepPolicy)
 
     @property
     def warehouse(self) -> Path:
@@ -66,6 +53,11 @@ class Home:
     def catalog(self) -> Path:
         """The SQLite catalog."""
         return self.root / "catalog.db"
+
+    @property
+    def readers(self) -> Path:
+        """The file whose lock readers share."""
+        return self.root / "readers"
 
     @property
     def scratch(self) -> Path:
@@ -215,43 +207,19 @@ def create(root: Path, consent: str = "since") -> Home:
         sync_path(root.parent)
         if KEY_VARIABLE not in os.environ and not (root / "pseudonym.key").exists():
             write_durably(root / "pseudonym.key", secrets.token_hex(32) + "\n", 0o600)
-        write_durably(root / "stedi.toml", _TOML.format(format=FORMAT, consent=consent))
+        (root / "readers").touch()
+        write_durably(root / "stedi.toml", template(consent))
     except OSError as error:
         raise storage_error(error, str(root)) from error
     return open_home(root)
 
 
 def _foreign(root: Path) -> bool:
-    ours = {"warehouse", "pseudonym.key", "pseudonym.key.new", "stedi.toml.new", "lock"}
+    ours = {"warehouse", "pseudonym.key", "pseudonym.key.new", "readers", "stedi.toml.new", "lock"}
     return any(entry.name not in ours for entry in root.iterdir())
 
 
 def open_home(root: Path) -> Home:
     """The lake at `root`; LakeError if there is none, LakeVersionError if it is too new."""
-    where = root / "stedi.toml"
-    try:
-        policy = tomllib.loads(where.read_text("utf-8"))
-    except FileNotFoundError:
-        raise LakeError(
-            f"{root}: there is no lake; make one with `stedi init` or `stedi run`"
-        ) from None
-    except OSError as error:
-        raise storage_error(error, str(where)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise LakeError(f"{where}: not valid TOML ({error}); mend the file") from error
-    _check_policy(policy, where)
-    return Home(root.resolve(), policy["consent"], str(policy.get("memory", "1200MB")))
-
-
-def _check_policy(policy: dict[str, object], where: Path) -> None:
-    if policy.get("format") != FORMAT:
-        raise LakeVersionError(
-            f"{where}: the lake has format {policy.get('format')!r}, this version reads "
-            f"{FORMAT}; use the version of stedi that made the lake"
-        )
-    if not _MEMORY.fullmatch(str(policy.get("memory", "1GB"))):
-        raise LakeError(f"{where}: memory is {policy['memory']!r}; write it like 1200MB or 2GB")
-    if policy.get("consent") not in POLICIES:
-        raise LakeError(
-            f"{where}: consent is {policy.get('consent')!r}; use one of {', '.join(POLICIES)}"
-        )
+    policy = read_policy(root / "stedi.toml")
+    return Home(root.resolve(), policy.consent, policy.memory, policy.maintain)

@@ -154,7 +154,7 @@ class _Part:
             time = load_tables()[source.name].time
             select = f"SELECT * FROM {held}" if time else rows_of(source)
             if time and self._held.get(held) != self._content(source):
-                rows = of_people(self._scope.days)(source, time)
+                rows = of_people(self._connection, self._scope.days)(source, time)
                 self._connection.execute(
                     f"CREATE OR REPLACE TEMP TABLE {held} AS {rows} LIMIT {ROWS_TO_HOLD + 1}"
                 )

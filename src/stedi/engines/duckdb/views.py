@@ -8,9 +8,11 @@ from datetime import date
 import duckdb
 
 from stedi.contract import load_tables
-from stedi.engines.duckdb.session import name, on_days, rows_of, rows_on
+from stedi.engines.duckdb.session import literal, name, on_days, rows_of, rows_on
 from stedi.errors import ContractError
 from stedi.lake.model import Source
+
+MOST_VALUES = 5_000
 
 Part = Callable[[Source, str], str]
 
@@ -31,11 +33,11 @@ def on_days_only(days: Sequence[date]) -> Part:
     return lambda source, time: rows_on(source, time, days)
 
 
-def of_people(days: Sequence[date]) -> Part:
+def of_people(connection: duckdb.DuckDBPyConnection, days: Sequence[date]) -> Part:
     """The rows of the people in scope on all days but these."""
 
     def select(source: Source, time: str) -> str:
-        kept = f"SELECT * FROM ({rows_of(source)}) WHERE {theirs(source.name)}"
+        kept = f"SELECT * FROM ({rows_of(source)}) WHERE {listed(connection, source)}"
         return f"{kept} AND NOT {on_days(time, days)}" if days else kept
 
     return select
@@ -54,3 +56,20 @@ def theirs(table: str) -> str:
             return f"{column} IN (SELECT subject_id FROM scope_people)"
         case _:
             raise ContractError(f"{table}: its rows cannot be found by person or device")
+
+
+def listed(connection: duckdb.DuckDBPyConnection, source: Source) -> str:
+    """The same condition with the values told one by one, by which Parquet readers skip rows.
+
+    Without it every column of every row would be decoded to find the rows of a few people. How
+    an address is spelled in the source is asked of its column alone.
+    """
+    table = source.name
+    column = name(load_tables()[table].owner.column)
+    values = connection.execute(
+        f"SELECT {column} FROM (SELECT DISTINCT {column} FROM ({rows_of(source)})) "
+        f"WHERE {theirs(table)} LIMIT {MOST_VALUES + 1}"
+    ).fetchall()
+    if len(values) > MOST_VALUES:
+        return theirs(table)
+    return f"{column} IN ({', '.join(literal(value) for (value,) in values) or 'NULL'})"
