@@ -61,6 +61,7 @@ class Lake(Reader):
         delivery = find(landing).where(ready) if landing is not None else None
         if consent not in (None, home.consent) or not is_settled(home, delivery):
             return None
+        self.home = home
         return RunResult("", ignored=delivery.ignored if delivery else [])
 
     def watch(

@@ -120,8 +120,7 @@ class Reader:
         """Everything held about one person; UsageError for what is no address."""
         from stedi.subject.show import show
 
-        self.store.forget()
-        return show(self.store, self.engine, self.params, email)
+        return self._fresh(lambda: show(self.store, self.engine, self.params, email))
 
     def check(self) -> list[Result]:
         """Every validation: declared checks, the balance, the proof by column lineage."""
@@ -153,10 +152,9 @@ class Reader:
         """What `run` would do with the same arguments, and why; changes nothing."""
         from stedi import plan
 
-        self.store.forget()
         policy = {"consent": consent} if consent else {}
         folder = Path(landing) if landing is not None else None
-        return plan.plan(self.store, {**self.params, **policy}, folder, full)
+        return self._fresh(lambda: plan.plan(self.store, {**self.params, **policy}, folder, full))
 
     def foresee_forgetting(self, emails: Sequence[str]) -> dict[str, Removed]:
         """What `forget` would remove, by place; changes nothing."""

@@ -14,6 +14,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from stedi.contract import load_tables
+from stedi.erasure.journal import refuse_if_pending
 from stedi.lake.durable import write_durably
 from stedi.lake.home import Home
 from stedi.landing.find import Delivery
@@ -22,6 +23,7 @@ from stedi.landing.find import Delivery
 def is_settled(home: Home, delivery: Delivery | None) -> bool:
     """Whether the last run ended with this very delivery, lake, policy and contracts."""
     try:
+        refuse_if_pending(home)
         known = _file(home).read_text("utf-8").strip()
         return known == _digest(home, delivery)
     except (OSError, sqlite3.Error):

@@ -225,6 +225,4 @@ def _said(error: Exception, where: Path) -> str:
 
 def _upkeep(lake: Lake) -> None:
     """Maintain the lake if that is due."""
-    maintain = getattr(lake, "maintain", None)
-    if maintain is not None:
-        maintain(only_if_due=True)
+    lake.maintain(only_if_due=True)

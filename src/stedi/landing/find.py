@@ -40,7 +40,7 @@ def find(landing: Path) -> Delivery:
     for folder, feed in _feed_folders(landing.resolve(), feeds):
         seen = True
         for entry in sorted(os.scandir(folder), key=lambda e: e.name):
-            if entry.is_file() and not entry.name.startswith((".", "_")):
+            if _is_file(entry) and not entry.name.startswith((".", "_")):
                 _sort_in(entry, feed, delivery)
     if not seen:
         raise UsageError(
@@ -50,13 +50,20 @@ def find(landing: Path) -> Delivery:
     return delivery
 
 
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link that leads in a circle
+        return False
+
+
 def _sort_in(entry: os.DirEntry[str], feed: str, delivery: Delivery) -> None:
     if not entry.name.lower().endswith(ENDINGS) or not _is_unicode(entry.path):
         delivery.ignored.append(entry.path)
         return
     try:
         stat = entry.stat()
-    except FileNotFoundError:
+    except OSError:
         return
     delivery.feeds[feed].append(RawFile(entry.path, stat.st_size, stat.st_mtime_ns))
 

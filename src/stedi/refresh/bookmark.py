@@ -96,9 +96,8 @@ def needed(store: Store) -> dict[str, set[int]]:
     for table in refresh_order():
         raw = store.table(table.name).summary.get(BOOKMARK)
         for name, seen in (json.loads(raw)["sources"] if raw else {}).items():
-            source = store.table(name).at(seen)
-            if source and source.snapshot:
-                keep.setdefault(name, set()).add(source.snapshot)
+            found = [s.id for s in store.table(name).snapshots() if s.version == seen]
+            keep.setdefault(name, set()).update(found[-1:])
     return keep
 
 

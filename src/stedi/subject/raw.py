@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
 from stedi.contract import Table, load_tables
 from stedi.erasure.journal import Journal
 from stedi.erasure.needles import Needle, Needles
+from stedi.erasure.pool import each
 from stedi.erasure.raw import Hits, Rewritten, hits, rewrite_without, unwritable
 from stedi.errors import StorageError
 from stedi.lake.store import Store
@@ -27,7 +28,7 @@ class RawFiles:
 
     def check_writable(self) -> None:
         """StorageError that names the files which cannot be rewritten; nothing is changed."""
-        refused = unwritable(path for _, path in self._present())
+        refused = unwritable(path for paths in self._present().values() for path in paths)
         if refused:
             raise StorageError(
                 "these delivered files cannot be rewritten, so nothing was changed:\n  "
@@ -37,39 +38,39 @@ class RawFiles:
     def look(self) -> dict[str, list[Hits]]:
         """Their lines in every file, by feed; changes nothing."""
         found: dict[str, list[Hits]] = {}
-        needles = {feed: self._needles(feed) for feed in self._journal.delivered}
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            jobs = [
-                (feed, pool.submit(hits, path, needles[feed], mine=self._judge(feed)))
-                for feed, path in self._present()
-            ]
-            for feed, job in jobs:
-                found.setdefault(feed, []).append(job.result())
+        for feed, paths in self._present().items():
+            needles, mine = self._needles(feed), self._judge(feed)
+            found[feed] = each(partial(hits, needles=needles, mine=mine), map(Path, paths))
         return found
 
     def cut(self) -> dict[str, Rewritten]:
         """Rewrite them; what became of each file that held lines of theirs."""
-        needles = {feed: self._needles(feed) for feed in self._journal.delivered}
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            done = pool.map(lambda one: self._cut(one[0], one[1], needles[one[0]]), self._present())
-            return {path: file for path, file in done if file is not None}
+        done = {
+            path: file
+            for feed, paths in self._present().items()
+            for path, file in zip(paths, each(self._cutting(feed), map(Path, paths)), strict=True)
+        }
+        return {path: file for path, file in done.items() if file is not None}
 
-    def _cut(self, feed: str, path: str, needles: Needles) -> tuple[str, Rewritten | None]:
-        found = hits(path, needles, mine=self._judge(feed))
-        if found.spans:
-            with self._saving:  # before the file is replaced: afterwards nobody could count them
-                self._journal.cut[path] = (found.removed, found.removed_bytes)
-                self._journal.save(self._home)
-        return path, rewrite_without(path, needles, found)
+    def _cutting(self, feed: str) -> Callable[[Path], Rewritten | None]:
+        needles, mine = self._needles(feed), self._judge(feed)
 
-    def _present(self) -> list[tuple[str, str]]:
-        """Feed and path of the files that are still where they were delivered."""
-        return [
-            (feed, path)
+        def cut(path: Path) -> Rewritten | None:
+            found = hits(path, needles, mine=mine)
+            if found.spans:
+                with self._saving:  # before it is replaced: afterwards nobody could count them
+                    self._journal.cut[str(path)] = (found.removed, found.removed_bytes)
+                    self._journal.save(self._home)
+            return rewrite_without(path, needles, found)
+
+        return cut
+
+    def _present(self) -> dict[str, list[str]]:
+        """The files that are still where they were delivered, by feed."""
+        return {
+            feed: [path for path in paths if Path(path).exists()]
             for feed, paths in self._journal.delivered.items()
-            for path in paths
-            if Path(path).exists()
-        ]
+        }
 
     def _needles(self, feed: str) -> Needles:
         wanted = [Needle("email", person) for person in self._journal.people]

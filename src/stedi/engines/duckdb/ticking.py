@@ -23,7 +23,16 @@ def ticking(
         yield
     finally:
         over.set()
+        _wait_for(thread)
+
+
+def _wait_for(thread: Thread) -> None:
+    """A signal must not get ahead of it: it reads a connection that is closed next."""
+    try:
         thread.join()
+    except BaseException:
+        thread.join()
+        raise
 
 
 def _tick(
