@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stedi.contract import load_tables
+from stedi.engines.arrow import fold
 from stedi.engines.base import Engine, Params
 from stedi.erasure.journal import refuse_if_pending
 from stedi.feeds.raw import RawFile
@@ -83,6 +84,9 @@ def _run(
     refreshed = refresh_tables(store, engine, params_of(store), run, watch.refreshed, full)
     landed = [_landing_row(store, engine, run, *entry) for entry in counts.items()]
     record(store, run, [*filter(None, landed), *published_after(store, last)])
+    if landed or refreshed:
+        fold(store.table("files"))
+        fold(store.table("runs"))
     return RunResult(run, counts, refreshed, delivery.ignored if delivery else [])
 
 

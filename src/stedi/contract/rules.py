@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from stedi.contract.declared import declared_faults
 from stedi.contract.sql import SOURCE_DIALECT
 from stedi.contract.table import ZONES, Table
 from stedi.errors import ContractError
@@ -132,17 +132,16 @@ def check_rules(tables: Mapping[str, Table]) -> list[str]:
             if check.sql:
                 where = f"{folder}/table.yaml: check {check.name!r}"
                 found += [f"{where}: {text}" for text in _query(check.sql, table, tables)]
-        found += [f"{folder}/table.yaml: {text}" for text in _declarations(table)]
+        found += [f"{folder}/{text}" for text in declared_faults(table, _tree(table), tables)]
     return found
 
 
-def _declarations(table: Table) -> Iterator[str]:
-    for column in table.columns:
-        if table.identifying == "never" and column.pii != "none":
-            yield (
-                f"column {column.name} is pii: {column.pii} in a table that says identifying: "
-                "never; drop the column or the promise"
-            )
+def _tree(table: Table) -> exp.Query | None:
+    """The tree of query.sql; None if there is none, or for what `_query` reports."""
+    try:
+        return parse_query(table.query)
+    except ContractError:
+        return None
 
 
 def _query(sql: str, table: Table, tables: Mapping[str, Table]) -> Iterator[str]:
@@ -157,8 +156,8 @@ def _query(sql: str, table: Table, tables: Mapping[str, Table]) -> Iterator[str]
 
 def _verdict(table: Table, tables: Mapping[str, Table]) -> Iterator[str]:
     yield from _query(table.query, table, tables)
-    with suppress(ContractError):  # reported above
-        tree = parse_query(table.query)
+    tree = _tree(table)
+    if tree is not None:
         yield from _outputs(tree, table)
         yield from _candidates(tree, table)
         yield from _cheap_reading(table)

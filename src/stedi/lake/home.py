@@ -3,6 +3,7 @@
 <lake>/stedi.toml       the policy, for people to edit
 <lake>/pseudonym.key    the secret behind subject_id, mode 0600, outside the warehouse
 <lake>/key.check        tells whether a key is the lake's; the key cannot be had from it
+<lake>/forgotten.key    the secret behind ops.forgotten, mode 0600; made at the first forgetting
 <lake>/catalog.db       the SQLite catalog
 <lake>/warehouse/       Iceberg tables, <zone>/<table>/
 <lake>/lock             held by the run in progress
@@ -110,6 +111,24 @@ class Home:
         if len(key) < SHORTEST_KEY:
             raise LakeError(_no_key(where, f"it has only {len(key)} characters"))
         return key
+
+    def forgotten_key(self, make: bool = False) -> bytes:
+        """The key of the fingerprints in ops.forgotten; `make` it if there is none.
+
+        It is another than the pseudonym key, which may be changed: people stay forgotten.
+        """
+        where = self.root / "forgotten.key"
+        try:
+            if make and not where.exists():
+                write_durably(where, secrets.token_hex(32) + "\n", 0o600)
+            return where.read_bytes().strip()
+        except FileNotFoundError:
+            raise LakeError(
+                f"{where}: not there, so nobody could tell who was forgotten; restore it from a "
+                "backup, nothing is landed until then"
+            ) from None
+        except OSError as error:
+            raise storage_error(error, str(where)) from error
 
     def with_consent(self, consent: str) -> Home:
         """Change the policy in stedi.toml; the next run refreshes what it changes."""

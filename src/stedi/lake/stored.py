@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.manifest import DataFile as IcebergFile
+from pyiceberg.manifest import ManifestContent
 from pyiceberg.table import CreateTableTransaction, Transaction
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table.metadata import TableMetadata
@@ -16,9 +17,10 @@ from pyiceberg.table.metadata import TableMetadata
 from stedi.contract import Column, Table
 from stedi.errors import LakeError
 from stedi.lake import schema as schemas
+from stedi.lake.commit import Change, producer
 from stedi.lake.durable import sync_files
 from stedi.lake.files import data_file, describe
-from stedi.lake.model import VERSION, Snapshot, Source, Target
+from stedi.lake.model import VERSION, Field, Snapshot, Source, Target
 from stedi.lake.naming import lake_errors
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ class StoredTable:
         self._loaded: IcebergTable | None = None
         self._draft: CreateTableTransaction | None = None
         self._drafted: TableMetadata | None = None
+        self._listed: dict[int | None, list[IcebergFile]] = {}
+        self._planned: dict[tuple[int | None, int], Source] = {}
 
     @property
     def iceberg(self) -> IcebergTable | None:
@@ -110,7 +114,12 @@ class StoredTable:
         schema = table.schema()
         if snapshot is not None:
             schema = table.scan(snapshot_id=snapshot).projection()
-        fields = schemas.fields(schema)
+        key = (chosen, schema.schema_id)
+        if key not in self._planned:
+            self._planned[key] = self._plan(chosen, schemas.fields(schema))
+        return self._planned[key]
+
+    def _plan(self, chosen: int | None, fields: list[Field]) -> Source:
         time_id = next((f.id for f in fields if f.name == self.contract.time), None)
         files = [data_file(file, time_id) for file in self._files(chosen)]
         return Source(self.contract.name, fields, files, chosen)
@@ -134,15 +143,24 @@ class StoredTable:
         return self.source(found.id) if found else None
 
     def _files(self, snapshot: int | None) -> list[IcebergFile]:
-        if snapshot is None:
-            return []
-        tasks = list(self._require().scan(snapshot_id=snapshot).plan_files())
-        if any(task.delete_files for task in tasks):
+        if snapshot not in self._listed:
+            self._listed[snapshot] = self._list(snapshot)
+        return self._listed[snapshot]
+
+    def _list(self, snapshot: int | None) -> list[IcebergFile]:
+        table = self._require()
+        found = table.metadata.snapshot_by_id(snapshot) if snapshot is not None else None
+        manifests = found.manifests(table.io) if found else []
+        if any(manifest.content is ManifestContent.DELETES for manifest in manifests):
             raise LakeError(
                 f"{self.contract.full_name}: another engine left delete files; compact the table "
                 "there, with copy-on-write, and run again"
             )
-        return [task.file for task in tasks]
+        return [
+            entry.data_file
+            for manifest in manifests
+            for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True)
+        ]
 
     def publish(
         self, added: Sequence[str], summary: Mapping[str, str], removed: Sequence[str] | None = ()
@@ -157,7 +175,7 @@ class StoredTable:
             self._stage(self._draft, added, summary, ())
             self._create()
         else:
-            with self._require().transaction() as transaction:
+            with Change(self._require()) as transaction:
                 self._stage(transaction, added, summary, removed)
         return self.snapshots()[-1]
 
@@ -170,13 +188,12 @@ class StoredTable:
     ) -> None:
         old = self._files(self.source_id) if removed != () else []
         leaving = [file for file in old if removed is None or file.file_path in set(removed)]
-        update = transaction.update_snapshot(snapshot_properties=dict(summary))
         io, metadata = transaction._table.io, transaction.table_metadata
-        with update.overwrite() if leaving else update.fast_append() as producer:
+        with producer(transaction, summary, bool(leaving)) as snapshot:
             for file in leaving:
-                producer.delete_data_file(file)
+                snapshot.delete_data_file(file)
             for path in added:
-                producer.append_data_file(describe(io, metadata, path))
+                snapshot.append_data_file(describe(io, metadata, path))
 
     def retype(self, types: Mapping[str, str], write: Callable[[Target], Sequence[str]]) -> None:
         """Give columns another type in one commit; `write` makes the rewritten files.

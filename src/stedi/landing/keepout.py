@@ -1,20 +1,27 @@
 """Forgotten people stay out: what they deliver again is counted, and not landed.
 
 Only keyed fingerprints of them are kept (ops.forgotten), so a delivery is compared after it was
-read and before any of it is published.
+read and before any of it is published. Their key is <lake>/forgotten.key; the table's snapshots
+carry a keyed hash of a constant, by which another key is found out.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pyarrow.parquet as pq
 
 from stedi.engines.base import Engine, KeptOut, Landed, Params
+from stedi.errors import LakeError
 from stedi.lake.durable import remove_files
+from stedi.lake.home import hmac_pads
 from stedi.lake.model import DataFile, Source, Target
 from stedi.lake.store import Store
+
+KEY_CHECK = "stedi.key"
 
 
 def fingerprints(store: Store) -> list[str]:
@@ -24,14 +31,34 @@ def fingerprints(store: Store) -> list[str]:
     return sorted({text for table in tables for text in table["fingerprint"].to_pylist()})
 
 
+def key_of(store: Store) -> bytes:
+    """The key of the fingerprints, made now if there are none yet.
+
+    LakeError if it is gone, or another than the fingerprints were made with.
+    """
+    known = store.table("forgotten").summary.get(KEY_CHECK)
+    key = store.home.forgotten_key(make=known is None)
+    if known not in (None, check_of(key)):
+        raise LakeError(
+            f"{store.home.root / 'forgotten.key'}: not the key with which people were forgotten; "
+            "restore it from a backup, nothing is landed until then"
+        )
+    return key
+
+
+def check_of(key: bytes) -> str:
+    """What tells a key of fingerprints from another; the key cannot be had from it."""
+    return hmac.new(key, b"the key of the forgotten", hashlib.sha256).hexdigest()
+
+
 class Keepout:
     """Takes forgotten people out of what one run has staged; costs nothing if there are none."""
 
     def __init__(self, store: Store, engine: Engine, params: Params) -> None:
         self._store = store
         self._engine = engine
-        self._params = params
         self._known = fingerprints(store)
+        self._params = {**params, **(hmac_pads(key_of(store)) if self._known else {})}
 
     def apply(self, name: str, landed: Landed, target: Target, quarantine: Target) -> Landed:
         """The same staged files of a landing table without rows and lines of forgotten people."""

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
 
 from stedi.contract import load_tables
 from stedi.engines.base import Engine
 from stedi.errors import UsageError
+from stedi.feeds.raw import read_lines
+from stedi.feeds.told import serials
 from stedi.lake.model import Query
 from stedi.lake.store import Store
 from stedi.landing import ledger
-from stedi.people import belong_to, person_of, quoted
+from stedi.landing.keepout import key_of
+from stedi.people import belong_to, fingerprint, person_of, quoted
 
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 SHORTEST = 6  # characters of a name or number from which finding it says something
@@ -52,6 +58,40 @@ def batch_of(store: Store, engine: Engine, emails: Sequence[str]) -> Batch:
             if row["alone"] and len(value.strip()) >= SHORTEST:
                 identifiers.append((kind, value.strip()))
     return Batch(people, devices, identifiers)
+
+
+def known_again(store: Store, batch: Batch) -> Batch:
+    """The same with devices forgotten with them before, as far as files with lines kept out tell.
+
+    Only fingerprints of those are kept, and no landed record of theirs names them any more.
+    """
+    rows = [
+        row
+        for file in store.table("forgotten").source().files
+        for row in pq.read_table(file.path, partitioning=None).to_pylist()
+    ]
+    if not rows:
+        return batch
+    key = key_of(store)
+    prints = {fingerprint(key, "person", person) for person in batch.people}
+    erasures = {row["erasure"] for row in rows if row["fingerprint"] in prints}
+    known = {row["fingerprint"] for row in rows if row["erasure"] in erasures}
+    files = _kept_out(store) if known else []
+    told = {one for file in files if Path(file).exists() for one in _told(file)}
+    again = {one for one in told if fingerprint(key, "device", one) in known}
+    return replace(batch, devices=sorted({*batch.devices, *again}))
+
+
+def _kept_out(store: Store) -> list[str]:
+    feeds = {t.feed for t in load_tables().values() if t.person and t.person.by == "device"}
+    entries = ledger.entries(store).values()
+    return [entry.file for entry in entries if entry.feed in feeds and entry.forgotten]
+
+
+def _told(file: str) -> set[str]:
+    """Whatever may be a serial number in a delivered file."""
+    lines = (line for part in read_lines(file) for line in part.lines)
+    return {one for line in lines for one in serials(line.decode("utf-8", "backslashreplace"))}
 
 
 def _person(engine: Engine, email: str) -> str:

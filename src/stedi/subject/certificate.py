@@ -16,6 +16,7 @@ from stedi.erasure.search import Proof, search
 from stedi.lake.home import Home
 from stedi.lake.model import DataFile
 from stedi.lake.store import Store
+from stedi.landing.keepout import KEY_CHECK, check_of, key_of
 from stedi.people import fingerprint, pseudonym
 
 
@@ -24,9 +25,10 @@ def keep_out(store: Store, journal: Journal) -> None:
     table = store.table("forgotten")
     table.ensure()
     if not _holds(table.source().files, journal.erasure):
+        key = key_of(store)
         rows = [
             {
-                "fingerprint": fingerprint(store.home.key(), kind, value),
+                "fingerprint": fingerprint(key, kind, value),
                 "kind": kind,
                 "erasure": journal.erasure,
                 "forgotten": datetime.now(UTC),
@@ -34,7 +36,8 @@ def keep_out(store: Store, journal: Journal) -> None:
             for kind, values in (("person", journal.people), ("device", journal.devices))
             for value in values
         ]
-        table.publish([write_rows(rows, table.target())], {"stedi.run": journal.erasure})
+        summary = {"stedi.run": journal.erasure, KEY_CHECK: check_of(key)}
+        table.publish([write_rows(rows, table.target())], summary)
 
 
 def _holds(files: Sequence[DataFile], erasure: str) -> bool:
@@ -58,7 +61,7 @@ def publish(store: Store, journal: Journal, proof: Proof) -> None:
         return
     rows = [_row(journal, "removed", *place) for place in sorted(journal.removed.items())]
     searched = _row(journal, "searched", "the lake", Removed(proof.files, 0, proof.bytes_searched))
-    key = store.home.key()
+    key = key_of(store)
     prints = [fingerprint(key, "person", person) for person in journal.people]
     rows.append(searched | {"found": len(proof.findings), "fingerprints": json.dumps(prints)})
     table.publish([write_rows(rows, table.target())], {"stedi.run": journal.erasure})

@@ -25,7 +25,7 @@ from stedi.refresh.record import last_recorded, published_after, record
 from stedi.refresh.tables import refresh_tables
 from stedi.run import catch_up, new_run, prepare
 from stedi.subject import certificate, tables
-from stedi.subject.batch import batch_of, delivered
+from stedi.subject.batch import batch_of, delivered, known_again
 from stedi.subject.raw import RawFiles
 
 Tell = Callable[[str], None]
@@ -56,7 +56,7 @@ def foresee(store: Store, engine: Engine, emails: Sequence[str]) -> dict[str, Re
     raw.check_writable()
     found: dict[str, Removed] = {}
     for feed, files in raw.look().items():
-        hit = [file for file in files if file.spans]
+        hit = [file for file in files.values() if file.spans]
         lines, size = sum(f.removed for f in hit), sum(f.removed_bytes for f in hit)
         found[f"delivered {feed} files"] = Removed(len(hit), lines, size)
     for table in load_tables().values():
@@ -86,7 +86,12 @@ def forget(
         prepare(store)
         journal = _open(store, engine, params, emails, resume)
         if not journal.proving:
-            _remove(store, engine, params, journal, tell)
+            tell("looking for their lines in delivered files")
+            raw = RawFiles(store, journal)
+            raw.check_writable()
+            raw.look()
+            journal.save(store.home)
+            _remove(store, engine, params, journal, raw, tell)
         tell("removing older versions and files that nothing refers to")
         expire_all(store)
         tell("searching every file of the lake")
@@ -114,33 +119,36 @@ def _open(
 
 
 def _start(store: Store, engine: Engine, params: Params, emails: Sequence[str]) -> Journal:
-    """Bring the tables up to date, then write down who is to be forgotten."""
+    """Bring the tables up to date, then find out who is to be forgotten."""
     catch_up(store, engine)
     run = new_run()
     last = last_recorded(store)
     refresh_tables(store, engine, params, run)
     record(store, run, published_after(store, last))
     journal = _journal(store, engine, emails, new_run())
-    RawFiles(store, journal).check_writable()
     journal.removed = {
         table.full_name: Removed(0, account.rows_out)
         for table in refresh_order()
         if (account := account_of(store, table))
     }
-    journal.save(store.home)
     return journal
 
 
 def _journal(store: Store, engine: Engine, emails: Sequence[str], erasure: str) -> Journal:
-    batch = batch_of(store, engine, emails)
+    batch = known_again(store, batch_of(store, engine, emails))
     files = delivered(store, engine, batch)
     return Journal(erasure, batch.people, batch.devices, batch.identifiers, files)
 
 
-def _remove(store: Store, engine: Engine, params: Params, journal: Journal, tell: Tell) -> None:
+def _remove(
+    store: Store,
+    engine: Engine,
+    params: Params,
+    journal: Journal,
+    raw: RawFiles,
+    tell: Tell,
+) -> None:
     certificate.keep_out(store, journal)
-    raw = RawFiles(store, journal)
-    raw.check_writable()
     tell("rewriting delivered files")
     cut = raw.cut()
     tell("rewriting landing tables")

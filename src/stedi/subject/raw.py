@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import time
+from codecs import BOM_UTF8
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -14,6 +16,8 @@ from stedi.erasure.needles import Needle, Needles
 from stedi.erasure.pool import each
 from stedi.erasure.raw import Hits, Rewritten, hits, rewrite_without, unwritable
 from stedi.errors import StorageError
+from stedi.feeds.judge import Judge as WellFormed
+from stedi.feeds.told import matched
 from stedi.lake.store import Store
 from stedi.landing.ledger import landing_table
 
@@ -25,6 +29,7 @@ class RawFiles:
         self._home = store.home
         self._journal = journal
         self._saving = Lock()
+        self._found: dict[str, dict[str, Hits]] = {}
 
     def check_writable(self) -> None:
         """StorageError that names the files which cannot be rewritten; nothing is changed."""
@@ -35,35 +40,34 @@ class RawFiles:
                 + "\n  ".join(dict.fromkeys(refused.values()))
             )
 
-    def look(self) -> dict[str, list[Hits]]:
-        """Their lines in every file, by feed; changes nothing."""
-        found: dict[str, list[Hits]] = {}
-        for feed, paths in self._present().items():
-            needles, mine = self._needles(feed), self._judge(feed)
-            found[feed] = each(partial(hits, needles=needles, mine=mine), map(Path, paths))
-        return found
+    def look(self) -> dict[str, dict[str, Hits]]:
+        """Their lines by feed and path of the file; each is read once, nothing is changed.
+
+        StorageError names a file that is damaged or being written.
+        """
+        if not self._found:
+            for feed, paths in self._present().items():
+                work = partial(hits, needles=self._needles(feed), mine=self._judge(feed))
+                found = each(work, map(Path, paths))
+                self._found[feed] = dict(zip(paths, found, strict=True))
+        return self._found
 
     def cut(self) -> dict[str, Rewritten]:
         """Rewrite them; what became of each file that held lines of theirs."""
-        done = {
-            path: file
-            for feed, paths in self._present().items()
-            for path, file in zip(paths, each(self._cutting(feed), map(Path, paths)), strict=True)
-        }
+        done: dict[str, Rewritten | None] = {}
+        for feed, found in self.look().items():
+            needles = self._needles(feed)
+            work = partial(self._cut, needles=needles, found=found)
+            done |= zip(found, each(work, map(Path, found)), strict=True)
         return {path: file for path, file in done.items() if file is not None}
 
-    def _cutting(self, feed: str) -> Callable[[Path], Rewritten | None]:
-        needles, mine = self._needles(feed), self._judge(feed)
-
-        def cut(path: Path) -> Rewritten | None:
-            found = hits(path, needles, mine=mine)
-            if found.spans:
-                with self._saving:  # before it is replaced: afterwards nobody could count them
-                    self._journal.cut[str(path)] = (found.removed, found.removed_bytes)
-                    self._journal.save(self._home)
-            return rewrite_without(path, needles, found)
-
-        return cut
+    def _cut(self, path: Path, needles: Needles, found: Mapping[str, Hits]) -> Rewritten | None:
+        hit = found[str(path)]
+        if hit.spans:
+            with self._saving:  # before it is replaced: afterwards nobody could count them
+                self._journal.cut[str(path)] = (hit.removed, hit.removed_bytes)
+                self._journal.save(self._home)
+        return rewrite_without(path, needles, hit)
 
     def _present(self) -> dict[str, list[str]]:
         """The files that are still where they were delivered, by feed."""
@@ -83,33 +87,34 @@ class RawFiles:
 
     def _judge(self, feed: str) -> Judge:
         table = self._table(feed)
-        field = table.column(table.owner.column).field
         theirs = self._journal.devices if table.owner.by == "device" else self._journal.people
-        return Judge(field.lower(), frozenset(theirs), table.owner.by == "device")
+        return Judge(table, frozenset(theirs))
 
 
 class Judge:
     """Whether a line that tells an identifier of theirs is theirs.
 
-    A record of somebody else that mentions them is not; a line that is no record is.
+    A record of somebody else that mentions them is not; a line that is no record is, since it
+    is nobody's.
     """
 
-    def __init__(self, field: str, theirs: frozenset[str], exact: bool) -> None:
-        self._field = field
+    def __init__(self, table: Table, theirs: frozenset[str]) -> None:
+        self._field = table.column(table.owner.column).field.lower()
         self._theirs = theirs
-        self._exact = exact
+        self._exact = table.owner.by == "device"
+        self._well_formed = WellFormed(table, int(time.time() * 1000))
 
     def __call__(self, line: bytes) -> bool:
+        owner = self._owner(line)
+        if owner is None or (owner if self._exact else matched(owner)) in self._theirs:
+            return True
+        return bool(self._well_formed(line.removeprefix(BOM_UTF8)).reason)
+
+    def _owner(self, line: bytes) -> str | None:
         try:
             record = json.loads(line)
         except (ValueError, RecursionError):
-            return True
-        owners = (
-            [value for key, value in record.items() if key.lower() == self._field]
-            if isinstance(record, dict)
-            else []
-        )
-        if not owners or not isinstance(owners[0], str):
-            return True
-        owner = owners[0] if self._exact else owners[0].strip().lower()
-        return owner in self._theirs
+            return None
+        pairs = record.items() if isinstance(record, dict) else []
+        owner = next((value for key, value in pairs if key.lower() == self._field), None)
+        return owner if isinstance(owner, str) else None

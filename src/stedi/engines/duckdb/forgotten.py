@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Container, Sequence
 from dataclasses import replace
 
 from stedi.contract import Table
 from stedi.engines.base import KeptOut, Params
-from stedi.engines.duckdb.session import literal, name, pattern, rows_of
+from stedi.engines.duckdb.session import name, pattern, rows_of
 from stedi.engines.duckdb.verdicts import Connection
 from stedi.engines.duckdb.writing import write
+from stedi.feeds.told import addresses, serials
 from stedi.lake.model import Source, Target
 
-# What may be an address or a serial number in a line that is not well-formed.
-ADDRESS_OR_SERIAL = literal(
-    r"""[^\s"'<>,:;\\{}\[\]]+@[^\s"'<>,:;\\{}\[\]]+|[0-9a-z]+(?:-[0-9a-z]+)+"""
-)
+_LINES = 10_000  # held at once
 
 
 def without_rows(
@@ -49,7 +48,8 @@ def keep_out(
     params: Params,
 ) -> KeptOut:
     """Take rows of forgotten people out of files that are about to be published."""
-    theirs, file = _theirs(connection, table, source, fingerprints, params)
+    find = _telling if table.owner.by == "text" else _owned
+    theirs, file = find(connection, table, source, fingerprints, params)
     if not theirs:
         return KeptOut()
     counted = connection.execute(
@@ -59,7 +59,7 @@ def keep_out(
     return KeptOut(removed, added, dict(counted))
 
 
-def _theirs(
+def _owned(
     connection: Connection,
     table: Table,
     source: Source,
@@ -67,31 +67,63 @@ def _theirs(
     params: Params,
 ) -> tuple[str, str]:
     """A condition for the rows of forgotten people (empty if none), and the column of files."""
+    by_email = table.owner.by == "email"
     column = name(table.owner.column)
-    kinds = {"email": ["person"], "device": ["device"]}.get(table.owner.by, ["person", "device"])
-    if table.owner.by == "text":
-        told = f"regexp_extract_all(lower({column}), {ADDRESS_OR_SERIAL})"
-        each, file = f"unnest({told})", "file"
-        condition = f"list_has_any({told}, (SELECT list(who) FROM out))"
-    else:
-        each, file = f"lower(trim({column}))" if table.owner.by == "email" else column, "_file"
-        condition = f"{each} IN (SELECT who FROM out)"
-    keys = " OR ".join(f"{fingerprint(kind, 'who')} IN (SELECT f FROM forgotten)" for kind in kinds)
-    _list(connection, fingerprints)
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE out AS SELECT who FROM ("
-        f"SELECT DISTINCT {each} AS who FROM ({rows_of(source)})) WHERE {keys}",
-        {key: value for key, value in params.items() if key.endswith("_pad")},
-    )
-    some = connection.execute("SELECT count(*) FROM out").fetchall()[0][0]
-    return (condition if some else ""), file
-
-
-def _list(connection: Connection, fingerprints: Sequence[str]) -> None:
+    each = f"lower(trim({column}))" if by_email else column
+    key = fingerprint("person" if by_email else "device", "who")
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE forgotten AS SELECT unnest(CAST($all AS VARCHAR[])) AS f",
         {"all": list(fingerprints)},
     )
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE out AS SELECT who FROM ("
+        f"SELECT DISTINCT {each} AS who FROM ({rows_of(source)})) "
+        f"WHERE {key} IN (SELECT f FROM forgotten)",
+        {key: value for key, value in params.items() if key.endswith("_pad")},
+    )
+    some = connection.execute("SELECT count(*) FROM out").fetchall()[0][0]
+    return (f"{each} IN (SELECT who FROM out)" if some else ""), "_file"
+
+
+def _telling(
+    connection: Connection,
+    table: Table,
+    source: Source,
+    fingerprints: Sequence[str],
+    params: Params,
+) -> tuple[str, str]:
+    """The same for lines that are not well-formed: those that tell somebody of them."""
+    lines = connection.execute(f"SELECT file, line, text FROM ({rows_of(source)})")
+    known, keyed = frozenset(fingerprints), _Keyed(params)
+    places: list[tuple[str, int]] = []
+    while batch := lines.fetchmany(_LINES):
+        places += [(file, line) for file, line, text in batch if _tells(text or "", known, keyed)]
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE out AS SELECT unnest(CAST($files AS VARCHAR[])) AS file, "
+        "unnest(CAST($lines AS BIGINT[])) AS line",
+        {"files": [file for file, _ in places], "lines": [line for _, line in places]},
+    )
+    return ("(file, line) IN (SELECT (file, line) FROM out)" if places else ""), "file"
+
+
+def _tells(text: str, known: Container[str], keyed: _Keyed) -> bool:
+    return any(keyed("person", one) in known for one in addresses(text)) or any(
+        keyed("device", one) in known for one in serials(text)
+    )
+
+
+class _Keyed:
+    """The keyed fingerprint of one person or device, from the pads of the key."""
+
+    def __init__(self, params: Params) -> None:
+        self._inner = hashlib.sha256(bytes.fromhex(str(params["inner_pad"])))
+        self._outer = hashlib.sha256(bytes.fromhex(str(params["outer_pad"])))
+
+    def __call__(self, kind: str, value: str) -> str:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(f"forgotten {kind} {value}".encode("utf-8", "surrogatepass"))
+        outer.update(inner.digest())
+        return outer.hexdigest()
 
 
 def fingerprint(kind: str, column: str) -> str:

@@ -123,6 +123,8 @@ def _changed_people(connection: Connection, task: RefreshTask, base: Base) -> No
 def _close(connection: Connection, task: RefreshTask, base: Base) -> tuple[int, int]:
     """Fill scope_people and scope_devices from what is marked as changed; how many of each."""
     device = name(device_column())
+    if not connection.execute("SELECT count(*) FROM changed").fetchall()[0][0]:
+        return _nobody(connection)
     claims = " UNION ALL ".join(
         f"SELECT lower(trim(email)) AS person, {device} AS device FROM ({rows_of(source)})"
         for source in _registries(task, base)
@@ -145,9 +147,17 @@ def _close(connection: Connection, task: RefreshTask, base: Base) -> tuple[int, 
     return people, devices
 
 
+def _nobody(connection: Connection) -> tuple[int, int]:
+    people = "CREATE OR REPLACE TEMP TABLE scope_people (person VARCHAR, subject_id VARCHAR)"
+    connection.execute(people)
+    connection.execute("CREATE OR REPLACE TEMP TABLE scope_devices (device VARCHAR)")
+    return 0, 0
+
+
 def _registries(task: RefreshTask, base: Base) -> list[Source]:
-    where = registry().name
-    return [task.sources[where], base.sources[where]]
+    """Who claims which device, now or before: today's rows, and those that have gone."""
+    new, old = (sources[registry().name] for sources in (task.sources, base.sources))
+    return [new, _delta(new, old)[1]]
 
 
 def witnesses(connection: Connection, task: RefreshTask, base: Base, scope: Scope) -> None:
