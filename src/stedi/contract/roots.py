@@ -36,12 +36,17 @@ def recipe(table: Table) -> str:
 
 def columns_read(table: Table, root: str) -> tuple[str, ...]:
     """Columns of a root that the query, or one on the way to it, may read; never fewer."""
-    tables = load_tables()
-    queries = [table.query, *(tables[name].query for name in ancestors(table))]
-    words = set(re.findall(r"\w+", " ".join(queries).lower()))
-    who = device_column()
-    always = {who, tables[root].owner.column}
-    return tuple(c.name for c in tables[root].columns if c.name in words | always)
+    words = set(re.findall(r"\w+", " ".join(_way(table)).lower()))
+    columns = load_tables()[root].columns
+    always = {device_column(), load_tables()[root].owner.column}
+    return tuple(c.name for c in columns if c.name in words | always)
+
+
+def _way(table: Table) -> list[str]:
+    """The query of a table and of every table of readings between it and its roots."""
+    between = (load_tables()[name] for name in table.sources)
+    above = [_way(source) for source in between if source.time and source.query]
+    return [table.query, *(query for queries in above for query in queries)]
 
 
 def ancestors(table: Table) -> set[str]:

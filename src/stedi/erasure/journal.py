@@ -31,7 +31,8 @@ class Journal:
 
     `devices` are all serial numbers that the people ever claimed; `identifiers` (kind, value)
     are theirs alone and are what the proof searches for; `delivered` are the delivered files
-    with rows of theirs, by feed. `removed` counts by place; `cut` lines and bytes by file.
+    with rows of theirs, by feed; `published` the files of promoted tables as they were before.
+    `removed` counts by place; `cut` lines and bytes by file.
     """
 
     erasure: str
@@ -39,6 +40,7 @@ class Journal:
     devices: list[str]
     identifiers: list[tuple[str, str]]
     delivered: dict[str, list[str]]
+    published: dict[str, list[str]] = field(default_factory=dict)
     proving: bool = False
     removed: dict[str, Removed] = field(default_factory=dict)
     cut: dict[str, tuple[int, int]] = field(default_factory=dict)

@@ -79,11 +79,12 @@ def base_of(store: Store, table: Table, params: Params) -> tuple[Base | None, st
         return None, "made for the first time" if not stored.source_id else "changed elsewhere"
     remembered = json.loads(raw)
     now = _made_by(table, params)
-    if remembered["query"] != now["query"] or remembered["sources"].keys() != set(made_from(table)):
+    seen = remembered.get("sources", {})
+    if remembered.get("query") != now["query"] or seen.keys() != set(made_from(table)):
         return None, "its query or one above it changed"
     if remembered.get("policy") != now["policy"]:
         return None, "the policy or the key changed"
-    found = {name: store.table(name).at(seen) for name, seen in remembered["sources"].items()}
+    found = {name: store.table(name).at(version) for name, version in seen.items()}
     kept = {name: source for name, source in found.items() if source is not None}
     if len(kept) < len(found):
         return None, "a version it was made from has expired"

@@ -126,11 +126,11 @@ def _start(store: Store, engine: Engine, params: Params, emails: Sequence[str]) 
     refresh_tables(store, engine, params, run)
     record(store, run, published_after(store, last))
     journal = _journal(store, engine, emails, new_run())
-    journal.removed = {
-        table.full_name: Removed(0, account.rows_out)
-        for table in refresh_order()
-        if (account := account_of(store, table))
-    }
+    for table in refresh_order():
+        if account := account_of(store, table):
+            journal.removed[table.full_name] = Removed(0, account.rows_out)
+            files = store.table(table.name).source().files
+            journal.published[table.name] = [file.path for file in files]
     return journal
 
 
@@ -157,14 +157,14 @@ def _remove(
     tell("refreshing promoted tables")
     erased = Erased(journal.people, journal.devices)
     last = last_recorded(store)
-    done = refresh_tables(store, engine, params, journal.erasure, erased=erased)
+    refresh_tables(store, engine, params, journal.erasure, erased=erased)
     record(store, journal.erasure, published_after(store, last))
-    replaced = {refresh.account.table: refresh.replaced for refresh in done}
     for table in refresh_order():
         if account := account_of(store, table):
             gone = journal.removed[table.full_name]
             gone.rows -= account.rows_out
-            gone.files = replaced.get(table.full_name, 0)
+            kept = {file.path for file in store.table(table.name).source().files}
+            gone.files = len(set(journal.published[table.name]) - kept)
     for path, (lines, size) in journal.cut.items():
         journal.removed[path] = Removed(1, lines, size)
     journal.proving = True
