@@ -7,7 +7,7 @@ import platform
 import re
 import subprocess
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGES = ("stedi-lakehouse", "duckdb", "pyarrow", "pyiceberg", "polars", "pandas", "pyspark")
@@ -24,8 +24,16 @@ def describe() -> dict[str, object]:
         "python": platform.python_version(),
         "java": _java(),
         "commit": _commit(),
-        "packages": {name: version(name) for name in PACKAGES},
+        "packages": {name: found for name in PACKAGES if (found := _version(name))},
     }
+
+
+def _version(package: str) -> str:
+    """Nothing for a package that is not installed: not every benchmark needs all."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
 
 
 def _processor() -> str:

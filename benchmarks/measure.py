@@ -49,7 +49,8 @@ def measure(contender: Contender, feeds: Path, work: Path, number: int, pair: st
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     load = os.getloadavg()[0]
-    wall, usage, said = _process(contender.command(feeds, out), work)
+    command = contender.command(feeds, out)
+    ended = succeeded(command, timed(command, work / "log.txt"))
     rows = tables.written(out)
     if contender.exact and rows != tables.expected(feeds):
         raise Failed(f"{contender.name} wrote {rows}, expected {tables.expected(feeds)}")
@@ -58,31 +59,56 @@ def measure(contender: Contender, feeds: Path, work: Path, number: int, pair: st
         contender=contender.name,
         round=number,
         pair=pair,
-        wall=round(wall, 3),
-        cpu=round(usage.ru_utime + usage.ru_stime, 3),
-        rss_mb=round(usage.ru_maxrss / 1000, 1),
+        wall=round(ended.wall, 3),
+        cpu=round(ended.cpu, 3),
+        rss_mb=round(ended.rss_mb, 1),
         load=round(load, 2),
         rows=rows,
-        startup=_startup(said),
+        startup=_startup(ended.said),
     )
 
 
-def _process(command: list[str], work: Path) -> tuple[float, struct_rusage, str]:
-    """Wall seconds, resource usage and stdout of a child; this process must stay small.
+@dataclass(frozen=True)
+class Ended:
+    """A process that ended: wall seconds, resource usage, exit code and what it said."""
+
+    wall: float
+    usage: struct_rusage
+    code: int
+    said: str
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of user and system together."""
+        return self.usage.ru_utime + self.usage.ru_stime
+
+    @property
+    def rss_mb(self) -> float:
+        """Peak resident memory of the largest of its processes."""
+        return self.usage.ru_maxrss / 1000
+
+
+def timed(command: list[str], log: Path) -> Ended:
+    """Run a child to its end; this process must stay small.
 
     A child starts with its parent's peak memory as its own, so nothing heavy is imported here.
     """
-    log = work / "log.txt"
     with log.open("w") as said:
         started = time.monotonic()
-        child = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT
+        )
         _, status, usage = os.wait4(child.pid, 0)
         wall = time.monotonic() - started
     child.returncode = os.waitstatus_to_exitcode(status)
-    text = log.read_text(errors="replace")
-    if child.returncode:
-        raise Failed(f"{command} ended with {child.returncode}:\n{text[-3000:]}")
-    return wall, usage, text
+    return Ended(wall, usage, child.returncode, log.read_text(errors="replace"))
+
+
+def succeeded(command: list[str], ended: Ended) -> Ended:
+    """What ended well; Failed otherwise."""
+    if ended.code:
+        raise Failed(f"{command} ended with {ended.code}:\n{ended.said[-3000:]}")
+    return ended
 
 
 def _startup(said: str) -> float | None:

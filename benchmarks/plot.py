@@ -56,7 +56,7 @@ def _bars(axis: Axes, results: Results) -> None:
         label = f"  {wall:.1f} s   ({cpu:.1f} s cpu, {memory:,.0f} MB)"
         axis.text(wall, position, label, va="center")
     axis.set_xlim(0, max(walls) * 1.45)
-    _plain(axis, f"{results.size.label}: seconds from start to exit, median")
+    plain(axis, f"{results.size.label}: seconds from start to exit, median")
     axis.tick_params(axis="y", length=0)
 
 
@@ -77,10 +77,11 @@ def _growth(axis: Axes, results: list[Results]) -> None:
     axis.set_xlabel("readings")
     axis.set_ylabel("seconds")
     axis.grid(color=FAINT, linewidth=0.6)
-    _plain(axis, "stedi run by the number of readings, with its peak memory")
+    plain(axis, "stedi run by the number of readings, with its peak memory")
 
 
-def _plain(axis: Axes, title: str) -> None:
+def plain(axis: Axes, title: str) -> None:
+    """A title, and no more lines than are needed."""
     axis.set_title(title, loc="left", fontweight="bold", fontsize=11)
     axis.spines[["top", "right"]].set_visible(False)
     axis.set_axisbelow(True)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from statistics import median
 
 from benchmarks import plot
 from benchmarks.contenders import CONTENDERS, STEDI
+from benchmarks.costs import report as costs
+from benchmarks.markdown import table
 from benchmarks.results import FOLDER, Results
 
 All = Mapping[str, Results]
@@ -38,12 +41,14 @@ declared schemas and keep one session for all five statements, which the publish
 """
 
 
-def write(results: All) -> None:
-    """Write the README and its plot."""
-    plot.draw(results, FOLDER / "times.svg")
-    parts = [INTRODUCTION, _goals(results), *map(_size, results.values())]
-    parts += [_growth(results), _pyspark(results), _machine(list(results.values())[-1])]
-    (FOLDER / "README.md").write_text("\n".join(part for part in parts if part))
+def write(results: All, folder: Path = FOLDER) -> None:
+    """Write the README and its plots into the folder that keeps the figures."""
+    plot.draw(results, folder / "times.svg")
+    parts = [INTRODUCTION, _goals(results), *map(_size, results.values())] if results else []
+    parts += [_growth(results), _pyspark(results)]
+    parts += [_machine(list(results.values())[-1])] if results else []
+    parts += [costs.page(folder)]
+    (folder / "README.md").write_text("\n".join(part for part in parts if part))
 
 
 def tables(results: All) -> str:
@@ -54,7 +59,7 @@ def tables(results: All) -> str:
 def _goals(results: All) -> str:
     """What was wanted, and what came out."""
     lines = [line for goal in (_sample, _pairs, _linear) for line in goal(results)]
-    return _table("Goals", ("goal", "at most", "measured"), lines) if lines else ""
+    return table("Goals", ("goal", "at most", "measured"), lines) if lines else ""
 
 
 def _sample(results: All) -> list[list[str]]:
@@ -101,7 +106,7 @@ def _size(results: Results) -> str:
         f"{feeds['bytes'] / 1e6:,.0f} MB, {results.size.days} days."
     )
     head = ("", "wall s", "range", "cpu s", "memory MB", "wall by stedi", "cpu by stedi", "runs")
-    return _table(title, head, [_line(results, name) for name in results.contenders])
+    return table(title, head, [_line(results, name) for name in results.contenders])
 
 
 def _line(results: Results, name: str) -> list[str]:
@@ -138,7 +143,7 @@ def _growth(results: All) -> str:
     head = ("readings", "wall s", "wall s a million", "cpu s a million", "memory MB")
     fixed, slope = line(results)
     fit = f"\nA straight line through them: {fixed:.2f} s and {slope * 1e6:.3f} s a million.\n"
-    return _table("Growth of `stedi run`", head, lines) + fit
+    return table("Growth of `stedi run`", head, lines) + fit
 
 
 def line(results: All, weight: Callable[[float], float] = lambda x: 1 / x) -> tuple[float, float]:
@@ -163,7 +168,7 @@ def _pyspark(results: All) -> str:
     lines = [_startup(one, n) for one in results.values() for n in one.contenders if "spark" in n]
     head = ("feeds", "", "wall s", "of which session start", "wall by stedi without it")
     text = PYSPARK.format(published=published, true=true)
-    return _table("PySpark", head, lines) + "\n" + text
+    return table("PySpark", head, lines) + "\n" + text
 
 
 def _startup(results: Results, name: str) -> list[str]:
@@ -184,19 +189,3 @@ def _machine(results: Results) -> str:
         f"Taken on {about['day']} at commit {about['commit']}, at a load average of "
         f"{median(run.load for run in results.runs):.1f} before a run (median).\n"
     )
-
-
-def _table(title: str, head: tuple[str, ...], lines: list[list[str]]) -> str:
-    """A heading and a Markdown table, its columns aligned."""
-    rows = [list(head), *lines]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-    texts = [
-        any(not cell[:1].isdigit() for cell in column[1:]) for column in zip(*rows, strict=True)
-    ]
-    rule = ["-" * (w - 1) + ("-" if text else ":") for w, text in zip(widths, texts, strict=True)]
-    aligned = [
-        [c.ljust(w) if text else c.rjust(w) for c, w, text in zip(row, widths, texts, strict=True)]
-        for row in rows
-    ]
-    marked = ["| " + " | ".join(row) + " |" for row in (aligned[0], rule, *aligned[1:])]
-    return f"## {title}\n\n" + "\n".join(marked) + "\n"

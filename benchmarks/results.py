@@ -62,13 +62,13 @@ class Results:
         (FOLDER / f"{self.size.name}.json").write_text(json.dumps(content, indent=1) + "\n")
 
 
-def load() -> dict[str, Results]:
+def load(folder: Path = FOLDER) -> dict[str, Results]:
     """All results kept, by size, the smallest first."""
-    return {name: _read(FOLDER / f"{name}.json") for name in _kept()}
+    return {name: _read(folder / f"{name}.json") for name in _kept(folder)}
 
 
-def _kept() -> Iterable[str]:
-    return [name for name in SIZES if (FOLDER / f"{name}.json").exists()]
+def _kept(folder: Path) -> Iterable[str]:
+    return [name for name in SIZES if (folder / f"{name}.json").exists()]
 
 
 def _read(path: Path) -> Results:

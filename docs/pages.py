@@ -32,7 +32,12 @@ PERSONS = {
 
 # `STEDI_DEMO=1 make docs` runs these anew, in this order; otherwise the pages keep what they show.
 ANEW = "STEDI_DEMO"
-DEMO = ("stedi demo", "stedi check", "stedi account --why {person}")
+DEMO = (
+    "stedi demo",
+    "stedi check",
+    "stedi account --why {person}",
+    "stedi subject forget {person} --dry-run",
+)
 PERSON = "SELECT min(email) AS email FROM customers_curated"
 
 
@@ -42,11 +47,22 @@ PERSON = "SELECT min(email) AS email FROM customers_curated"
 def commands() -> Iterator[tuple[str, str]]:
     """Every command with its help as the terminal shows it, after the program itself."""
     group = typer.main.get_command(app)
-    above = typer.Context(group, info_name="stedi", terminal_width=WIDTH)
-    yield "stedi", above.get_help()
-    for name, command in group.commands.items():  # type: ignore[attr-defined]
-        shown = typer.Context(command, info_name=name, parent=above, terminal_width=WIDTH)
-        yield name, shown.get_help()
+    yield "stedi", typer.Context(group, info_name="stedi", terminal_width=WIDTH).get_help()
+    for name, context in contexts():
+        yield name, context.get_help()
+
+
+def contexts() -> Iterator[tuple[str, typer.Context]]:
+    """Every command by its name (`subject show`), each group before the commands in it."""
+    group = typer.main.get_command(app)
+    yield from _below(typer.Context(group, info_name="stedi", terminal_width=WIDTH), "")
+
+
+def _below(above: typer.Context, prefix: str) -> Iterator[tuple[str, typer.Context]]:
+    for name, command in getattr(above.command, "commands", {}).items():
+        context = typer.Context(command, info_name=name, parent=above, terminal_width=WIDTH)
+        yield prefix + name, context
+        yield from _below(context, f"{prefix}{name} ")
 
 
 def cli() -> str:
@@ -90,6 +106,7 @@ def _facts(table: Table) -> Iterator[tuple[str, str]]:
     yield "Feed", f"`{table.feed}`; `field` is the feed's spelling" if table.feed else ""
     yield "Candidates", f"every row of `{table.candidates}`" if table.candidates else ""
     yield "Reads", ", ".join(f"`{source}`" for source in table.sources)
+    yield "Asks only who has any", ", ".join(f"of `{name}`" for name in table.presence)
     yield "A row is about", _person(table)
     yield "Identifying columns", "never" if table.identifying == "never" else ""
 

@@ -25,14 +25,25 @@ def person_of(engine: Engine, email: str) -> str:
 
     UsageError where there is none, or where it is no text.
     """
+    return people_of(engine, [email])[0]
+
+
+def people_of(engine: Engine, emails: Sequence[str]) -> list[str]:
+    """The same for several addresses, in their order."""
+    for email in emails:
+        _check_text(email)
+    numbered = ", ".join(f"({at}, {quoted(email)})" for at, email in enumerate(emails))
+    sql = f"SELECT lower(trim(email)) AS person FROM (VALUES {numbered}) AS t (n, email) ORDER BY n"
+    return [str(row["person"]) for row in engine.query(Query(sql, {})).read_all().to_pylist()]
+
+
+def _check_text(email: str) -> None:
     if not email.strip():
         raise UsageError("an empty address belongs to nobody; give the person's e-mail address")
     try:
         email.encode()
     except UnicodeEncodeError:
         raise UsageError(f"{email!a}: not UTF-8; give the address as it is written") from None
-    query = Query("SELECT lower(trim($email)) AS person", {}, {"email": email})
-    return str(engine.query(query).read_all().to_pylist()[0]["person"])
 
 
 def pseudonym(key: bytes, person: str) -> str:
@@ -80,6 +91,23 @@ def belong_to(store: Store, table: Table, people: Sequence[str], serials: Sequen
             return f"{column} IN ({_listed([pseudonym(key, person) for person in people])})"
         case _:
             return _told(column, people, serials)
+
+
+def spelled(
+    store: Store, engine: Engine, table: Table, people: Sequence[str], serials: Sequence[str]
+) -> str:
+    """The same condition for the table as it is now, cheap to ask of many rows.
+
+    Addresses are given as they are spelled there, which is asked of their column alone, so that
+    files can be read without decoding the columns of rows that do not matter.
+    """
+    theirs = belong_to(store, table, people, serials)
+    if table.owner.by != "email":
+        return theirs
+    column = '"' + table.owner.column + '"'
+    sql = f'SELECT {column} AS v FROM (SELECT DISTINCT {column} FROM "{table.name}") WHERE {theirs}'
+    query = Query(sql, {table.name: store.table(table.name).source()})
+    return f"{column} IN ({_listed([r['v'] for r in engine.query(query).read_all().to_pylist()])})"
 
 
 def _listed(values: Sequence[str]) -> str:

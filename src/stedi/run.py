@@ -79,7 +79,7 @@ def _run(
     last = last_recorded(store)
     counts: Mapping[str, FeedCount] = {}
     if delivery is not None:
-        landing = Landing(store, engine, run, params_of(store), watch.landing, now_ms)
+        landing = Landing(store, engine, run, watch.landing, now_ms)
         counts = landing.run(delivery)
     refreshed = refresh_tables(store, engine, params_of(store), run, watch.refreshed, full)
     landed = [_landing_row(store, engine, run, *entry) for entry in counts.items()]

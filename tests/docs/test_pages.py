@@ -7,11 +7,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
 
+from stedi.cli.app import app
 from stedi.contract import load_tables
 from stedi.contract.sql import KEPT, translations
+from stedi.lake.policy import UpkeepPolicy
 from stedi.simulate import simulate
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +43,53 @@ def test_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_no_page_claims_more_than_pseudonyms(page: Path) -> None:
     assert "anonym" not in page.read_text().lower().replace("pseudonym", "")
+
+
+SHOWN = re.compile(r"`(stedi [^`\n]+)`|^(stedi [^\n]+)$", re.M)
+WORDS = re.compile(r"[^\s|.,;\])]+")
+
+
+def told(page: Path) -> set[str]:
+    """The commands that a page shows, without comments."""
+    found = (inline or line for inline, line in SHOWN.findall(page.read_text()))
+    return {text.partition("  #")[0] for text in found}
+
+
+def unknown(text: str) -> list[str]:
+    """The commands and options in a shown command that there are not."""
+    entry: Any = typer.main.get_command(app)
+    options = set(entry.params[0].opts) | {"--version", "--help"}
+    wrong = []
+    for word in WORDS.findall(text)[1:]:
+        if getattr(entry, "commands", None) and not word.startswith("-"):
+            entry = entry.commands.get(word)
+            if entry is None:
+                return [word]
+            options |= {option for parameter in entry.params for option in parameter.opts}
+        elif word.startswith("--") and word not in options:
+            wrong.append(word)
+    return wrong
+
+
+@pytest.mark.parametrize("text", ["stedi forget EMAIL", "stedi subject erase", "stedi run --all"])
+def test_a_command_that_is_not_there_is_found(text: str) -> None:
+    assert len(unknown(text)) == 1
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_and_options_that_pages_show_are_there(page: Path) -> None:
+    assert not {text: unknown(text) for text in told(page) if unknown(text)}
+
+
+def test_the_page_on_privacy_tells_of_every_table_of_people_and_of_the_policy() -> None:
+    text = (ROOT / "docs" / "privacy.md").read_text()
+    policy = UpkeepPolicy()
+    for table in load_tables().values():
+        names = (f"{table.zone} tables", f"`{table.full_name}`")
+        assert any(name in text for name in names), table.full_name
+
+    assert f"`keep_days` old ({policy.keep_days}) or" in text
+    assert f"`keep_snapshots` newer ones ({policy.keep_snapshots})" in text
 
 
 def test_decisions_are_numbered_and_of_one_form() -> None:

@@ -12,7 +12,7 @@ import typer
 from stedi.api import Lake
 from stedi.cli.options import LakePath, open_at
 from stedi.cli.output import Format, counted, emit, say
-from stedi.errors import CheckFailed, UsageError
+from stedi.errors import CheckFailed, StediError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,7 +62,7 @@ def forget_subjects(
 
 def _listed(file: Path) -> list[str]:
     try:
-        lines = file.read_text("utf-8").splitlines()
+        lines = file.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: cannot be read as UTF-8 text ({error})") from None
     found = [line.strip() for line in lines if line.strip()]
@@ -79,7 +79,9 @@ def _ask(opened: Lake, people: list[str]) -> None:
     for place, gone in found.items():
         say(f"  {place}: {gone.rows:,} {'lines' if gone.bytes else 'rows'}")
     number = counted(len(set(people)), "person").replace("persons", "people")
-    typer.confirm(f"Forget {number}? This cannot be undone.", abort=True, err=True)
+    typer.echo(f"Forget {number}? This cannot be undone. [y/N]: ", nl=False, err=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise StediError("not confirmed, so nothing was forgotten")
 
 
 def _forget(opened: Lake, people: list[str], resume: bool, wait: float, form: Format) -> None:

@@ -52,9 +52,10 @@ def run(
         bool, typer.Option("--dry-run", help="Only say what it would do, and why.")
     ] = False,
 ) -> None:
-    """Land what is new, refresh what it changes: the days and people that it touches.
+    """Land what is new, refresh what it changes.
 
-    Without --landing nothing is landed; tables are refreshed if a query or the policy changed.
+    Only the days and people that it touches are made anew. Without --landing nothing is landed;
+    tables are refreshed if a query or the policy changed.
     """
     policy = consent.value if consent else None
     if dry_run:

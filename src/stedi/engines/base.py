@@ -140,8 +140,8 @@ class Refreshed:
     stay as they were. `removed` None: all files of the published version. `tally` counts the
     candidates judged and `before` what the published version made of the same part; None: all.
     `candidates` is the number of rows that the candidate table holds, counted from its files.
-    `extent` tells how much was judged; None: everything. `same`: the published version holds
-    these very rows, nothing was written.
+    `extent` tells how much was judged; None: everything, and `why`. `same`: the published
+    version holds these very rows, nothing was written.
     """
 
     staged: Source
@@ -151,6 +151,7 @@ class Refreshed:
     carried: Sequence[DataFile] = ()
     removed: Sequence[str] | None = None
     extent: Extent | None = None
+    why: str = ""
     same: bool = False
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 # Space separators: what SQL's trim takes off. A tab or a newline stays.
 _SPACES = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -11,7 +12,7 @@ _SPACES += "\u202f\u205f\u3000"
 _UNITS = re.compile(r"(?:\\u[0-9a-fA-F]{4})+")
 _ESCAPE = re.compile(r"\\(?:[bfnrt]|x[0-9a-fA-F]{2})")
 _ADDRESS = re.compile(r'([^\s"<>,;:(){}\[\]\\@]+)@([\w.-]+)')
-_START = re.compile(r"(?:^|(?<=[^\w!#$%&*+/?^~.-]))(?=[\w!#$%&*+/?^~.-])")
+_START = re.compile(r"(?<=[^\w.%+-])")
 _QUOTED = re.compile(r'"([^"]*)"')
 _WORD = re.compile(r"[\w!#$%&*+/?^~.-]+")
 _WORD_ENDS = re.compile(r"[!#$%&*+/?^~]")
@@ -28,7 +29,9 @@ def addresses(line: str) -> Iterator[str]:
 
     Where the local part of one begins cannot always be told: user=o'neil@test.com.
     """
-    for found in _ADDRESS.finditer(_plain(line)):
+    plain = _plain(line)
+    texts = [plain, unquote(plain)] if "%40" in plain else [plain]
+    for found in (found for text in texts for found in _ADDRESS.finditer(text)):
         local, domain = found.groups()
         for start in {0, *(begin.start() for begin in _START.finditer(local))}:
             for end in {domain, domain.rstrip(".")}:

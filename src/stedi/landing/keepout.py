@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import pyarrow.parquet as pq
 
-from stedi.engines.base import Engine, KeptOut, Landed, Params
+from stedi.engines.base import Engine, KeptOut, Landed
 from stedi.errors import LakeError
 from stedi.lake.durable import remove_files
 from stedi.lake.home import hmac_pads
@@ -54,11 +54,11 @@ def check_of(key: bytes) -> str:
 class Keepout:
     """Takes forgotten people out of what one run has staged; costs nothing if there are none."""
 
-    def __init__(self, store: Store, engine: Engine, params: Params) -> None:
+    def __init__(self, store: Store, engine: Engine) -> None:
         self._store = store
         self._engine = engine
         self._known = fingerprints(store)
-        self._params = {**params, **(hmac_pads(key_of(store)) if self._known else {})}
+        self._params = hmac_pads(key_of(store)) if self._known else {}
 
     def apply(self, name: str, landed: Landed, target: Target, quarantine: Target) -> Landed:
         """The same staged files of a landing table without rows and lines of forgotten people."""

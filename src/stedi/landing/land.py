@@ -14,7 +14,7 @@ from pathlib import Path
 
 from stedi.contract import Column, load_tables
 from stedi.engines.arrow import write_rows
-from stedi.engines.base import Engine, Landed, LandTask, Params, Widen
+from stedi.engines.base import Engine, Landed, LandTask, Widen
 from stedi.errors import StorageError, storage_error
 from stedi.feeds.inspect import Inspected, inspect
 from stedi.feeds.raw import RawFile, packed
@@ -59,7 +59,6 @@ class Landing:
         store: Store,
         engine: Engine,
         run: str,
-        params: Params,
         watch: Callable[[Progress], None] = lambda step: None,
         now_ms: int | None = None,
     ) -> None:
@@ -67,7 +66,7 @@ class Landing:
         self._engine = engine
         self._run = run
         self._meter = Meter(watch)
-        self._keepout = Keepout(store, engine, params)
+        self._keepout = Keepout(store, engine)
         self._now_ms = now_ms if now_ms is not None else int(time.time() * 1000)
         self.counts: dict[str, FeedCount] = {}
 

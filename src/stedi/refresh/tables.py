@@ -45,11 +45,10 @@ class Unbalanced(CheckFailed):
 
 @dataclass(frozen=True)
 class Refresh:
-    """One refreshed table: its account, the warnings of its checks, how many files it replaced."""
+    """One refreshed table: its account, and the warnings of its checks."""
 
     account: Account
     warnings: list[Finding]
-    replaced: int = 0
 
 
 def refresh_tables(
@@ -101,7 +100,6 @@ class _Task:
         started = time.monotonic()
         stored = self.store.table(self.table.name)
         stored.ensure()
-        before = stored.source().files
         result = self.engine.refresh(self._task(base))
         try:
             account = self._account(base, result, why, started)
@@ -114,8 +112,7 @@ class _Task:
         except StediError:
             remove_files(result.files)
             raise
-        kept = {file.path for file in stored.source().files}
-        return Refresh(account, warnings, sum(file.path not in kept for file in before))
+        return Refresh(account, warnings)
 
     def _task(self, base: Base | None) -> RefreshTask:
         sources = {name: self.store.table(name).source() for name in made_from(self.table)}
@@ -147,7 +144,7 @@ class _Task:
 def _scope(result: Refreshed, why: str) -> str:
     """How much was made anew, in words."""
     if result.extent is None:
-        return f"all: {why or 'so much changed'}"
+        return f"all: {why or result.why}"
     return f"{result.extent.days} days, {result.extent.people} people"
 
 

@@ -18,7 +18,8 @@ from stedi.lake.model import Query
 from stedi.lake.store import Store
 from stedi.landing import ledger
 from stedi.landing.keepout import key_of
-from stedi.people import belong_to, fingerprint, person_of, quoted
+from stedi.people import belong_to, fingerprint, people_of, quoted, spelled
+from stedi.subject.tables import condition
 
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 SHORTEST = 6  # characters of a name or number from which finding it says something
@@ -43,7 +44,9 @@ class Batch:
 
 def batch_of(store: Store, engine: Engine, emails: Sequence[str]) -> Batch:
     """Who they are, by all landed records; UsageError for what is no address."""
-    people = sorted({_person(engine, email) for email in emails})
+    people = sorted(set(people_of(engine, emails))) if emails else []
+    if odd := [person for person in people if not ADDRESS.fullmatch(person)]:
+        raise UsageError(f"{odd[0]!r} is no e-mail address; give one such as ada@test.com")
     if not people:
         raise UsageError("nobody to forget; give one or more e-mail addresses")
     theirs = belong_to(store, load_tables()["customer_landing"], people, [])
@@ -94,13 +97,6 @@ def _told(file: str) -> set[str]:
     return {one for line in lines for one in serials(line.decode("utf-8", "backslashreplace"))}
 
 
-def _person(engine: Engine, email: str) -> str:
-    person = person_of(engine, email)
-    if not ADDRESS.fullmatch(person):
-        raise UsageError(f"{email!r} is no e-mail address; give one such as ada@test.com")
-    return person
-
-
 def _rows(store: Store, engine: Engine, sql: str) -> list[dict[str, object]]:
     sources = {"customer_landing": store.table("customer_landing").source()}
     return list(engine.query(Query(sql, sources)).read_all().to_pylist())
@@ -108,12 +104,11 @@ def _rows(store: Store, engine: Engine, sql: str) -> list[dict[str, object]]:
 
 def delivered(store: Store, engine: Engine, batch: Batch) -> dict[str, list[str]]:
     """The delivered files, by feed, that hold rows or lines of theirs, now or kept out."""
-    quarantine = load_tables()["quarantine"]
+    told = condition(store, engine, load_tables()["quarantine"], batch.people, batch.devices)
     entries = ledger.entries(store).values()
     found: dict[str, list[str]] = {}
     for table in (table for table in load_tables().values() if table.feed):
-        theirs = belong_to(store, table, batch.people, batch.devices)
-        told = belong_to(store, quarantine, batch.people, batch.devices)
+        theirs = spelled(store, engine, table, batch.people, batch.devices)
         sql = (
             f'SELECT _file AS file FROM "{table.name}" WHERE {theirs} UNION '
             f"SELECT file FROM quarantine WHERE feed = {quoted(table.feed)} AND {told}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from codecs import BOM_UTF8
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -77,18 +77,20 @@ class RawFiles:
         }
 
     def _needles(self, feed: str) -> Needles:
-        wanted = [Needle("email", person) for person in self._journal.people]
-        if self._table(feed).owner.by == "device":
-            wanted += [Needle("serial", device) for device in self._journal.devices]
-        return Needles(wanted)
-
-    def _table(self, feed: str) -> Table:
-        return load_tables()[landing_table(feed)]
+        return needles_of(feed, self._journal.people, self._journal.devices)
 
     def _judge(self, feed: str) -> Judge:
-        table = self._table(feed)
+        table = load_tables()[landing_table(feed)]
         theirs = self._journal.devices if table.owner.by == "device" else self._journal.people
         return Judge(table, frozenset(theirs))
+
+
+def needles_of(feed: str, people: Sequence[str], devices: Sequence[str]) -> Needles:
+    """What a line of a feed tells if it is, or may be, theirs."""
+    wanted = [Needle("email", person) for person in people]
+    if load_tables()[landing_table(feed)].owner.by == "device":
+        wanted += [Needle("serial", device) for device in devices if device.strip()]
+    return Needles(wanted)
 
 
 class Judge:

@@ -11,13 +11,15 @@ from stedi.contract import Table, load_tables
 from stedi.engines.arrow import write_rows
 from stedi.engines.base import Engine
 from stedi.erasure.journal import Journal, Removed
+from stedi.erasure.needles import Needles
 from stedi.erasure.raw import Rewritten
 from stedi.feeds.raw import read_lines
 from stedi.lake.model import VERSION, Query
 from stedi.lake.store import Store
 from stedi.landing import ledger
 from stedi.landing.ledger import Entry
-from stedi.people import belong_to, quoted
+from stedi.people import quoted, spelled
+from stedi.subject.raw import needles_of
 
 ERASURE = "stedi.erasure"
 ERASED = "stedi.erased"
@@ -25,10 +27,37 @@ ERASED = "stedi.erased"
 
 def count(store: Store, engine: Engine, table: Table, journal: Journal) -> int:
     """Rows of theirs in a table."""
-    theirs = belong_to(store, table, journal.people, journal.devices)
+    theirs = condition(store, engine, table, journal.people, journal.devices)
     sql = f'SELECT count(*) AS n FROM "{table.name}" WHERE {theirs}'
     sources = {table.name: store.table(table.name).source()}
     return int(engine.query(Query(sql, sources)).read_all().to_pylist()[0]["n"])
+
+
+def condition(
+    store: Store, engine: Engine, table: Table, people: Sequence[str], devices: Sequence[str]
+) -> str:
+    """A condition, in the embedded engine's SQL, that holds for their rows of a table.
+
+    A quarantined line is theirs by the same search that takes it out of its delivered file.
+    """
+    if table.owner.by != "text":
+        return spelled(store, engine, table, people, devices)
+    needles = {
+        t.feed: needles_of(t.feed, people, devices) for t in load_tables().values() if t.feed
+    }
+    sources = {table.name: store.table(table.name).source()}
+    query = Query(f'SELECT feed, file, line, text FROM "{table.name}"', sources)
+    places = [
+        f"({quoted(row['file'])}, {row['line']})"
+        for part in engine.query(query)
+        for row in part.to_pylist()
+        if _tells(row["text"].encode(), needles[row["feed"]])
+    ]
+    return f"(file, line) IN ({', '.join(places)})" if places else "false"
+
+
+def _tells(text: bytes, needles: Needles) -> bool:
+    return any(True for _ in needles.plain(text)) or any(True for _ in needles.escaped(text))
 
 
 def clear_landing(store: Store, engine: Engine, journal: Journal) -> None:
@@ -41,7 +70,7 @@ def clear_landing(store: Store, engine: Engine, journal: Journal) -> None:
 def _clear(store: Store, engine: Engine, table: Table, journal: Journal) -> Removed:
     """Take their rows out in one commit, which tells how many it took."""
     stored = store.table(table.name)
-    theirs = belong_to(store, table, journal.people, journal.devices)
+    theirs = condition(store, engine, table, journal.people, journal.devices)
     gone, added, rows = engine.without_rows(stored.source(), stored.target(), theirs)
     if gone:
         summary = {key: value for key, value in stored.inherited().items() if key != VERSION}

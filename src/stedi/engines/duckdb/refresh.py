@@ -38,7 +38,8 @@ def refresh(connection: Connection, task: RefreshTask) -> Refreshed:
             scope = find_scope(connection, task, base)
             if not task.table.time:
                 return _people(connection, task, base, scope)
-            return refresh_scope(connection, task, base, scope) or _whole(connection, task)
+            done = refresh_scope(connection, task, base, scope)
+            return done if isinstance(done, Refreshed) else _whole(connection, task, done)
         finally:
             connection.execute("DROP TABLE IF EXISTS verdicts")
 
@@ -54,9 +55,9 @@ def _people(connection: Connection, task: RefreshTask, base: Base, scope: Scope)
     return replace(done, staged=base.published, extent=size, same=True)
 
 
-def _whole(connection: Connection, task: RefreshTask) -> Refreshed:
+def _whole(connection: Connection, task: RefreshTask, why: str = "") -> Refreshed:
     make_views(connection, task.sources)
-    return _judged(connection, task)
+    return replace(_judged(connection, task), why=why)
 
 
 def _judged(connection: Connection, task: RefreshTask) -> Refreshed:

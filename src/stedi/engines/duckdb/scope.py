@@ -173,13 +173,21 @@ def witnesses(connection: Connection, task: RefreshTask, base: Base, scope: Scop
             f"SELECT {name(task.table.owner.column)} AS {who} FROM ({rows_of(base.published)}) "
             f"WHERE NOT {theirs(task.table.name)}"
         ]
-        if scope.people:
-            parts.append(f"SELECT {who} FROM ({rows_of(source)}) WHERE {theirs(source.name)}")
+        if _judged_anew(connection, task):
+            asked = f"SELECT DISTINCT {who} FROM ({rows_of(source)})"
+            parts.append(f"SELECT {who} FROM ({asked}) WHERE {theirs(source.name)}")
         if scope.days:
             parts.append(f"SELECT {who} FROM ({rows_on(source, reading.time, scope.days)})")
         connection.execute(
             f"CREATE OR REPLACE TEMP VIEW {name(source.name)} AS {' UNION ALL '.join(parts)}"
         )
+
+
+def _judged_anew(connection: Connection, task: RefreshTask) -> bool:
+    """Whether any candidate is of a person in scope: who is gone need not be looked for."""
+    candidates = task.sources[task.table.candidates]
+    found = f"SELECT count(*) FROM ({rows_of(candidates)}) WHERE {theirs(candidates.name)}"
+    return bool(connection.execute(found).fetchall()[0][0])
 
 
 def same_rows(connection: Connection, one: Source, other: Source) -> bool:

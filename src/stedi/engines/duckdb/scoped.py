@@ -34,21 +34,23 @@ from stedi.lake.model import DataFile, Source
 
 ROWS_TO_HOLD = 4_000_000
 WIDE = 0.5  # of the candidates in scope: from here on making everything anew costs less
+MUCH = "so much changed"
+MISFIT = "its account did not fit its rows"
 
 
 def refresh_scope(
     connection: Connection, task: RefreshTask, base: Base, scope: Scope
-) -> Refreshed | None:
-    """Replace the days and people in scope; None if the scope is too wide for it to pay.
+) -> Refreshed | str:
+    """Replace the days and people in scope; or why all must be made anew.
 
-    None too if the published version does not hold what its account says: then only making it
-    anew is right.
+    That is if the scope is too wide for a part to pay, or if the published version does not
+    hold what its account says.
     """
     part = _Part(connection, task, base, scope)
     with closing(part), ExitStack() as undo:
         undo.callback(lambda: remove_files(file.path for file in (*part.fresh, *part.carried)))
-        if not (part.judge_days() and part.judge_people()):
-            return None
+        if why := part.judge_days() or part.judge_people():
+            return why
         undo.pop_all()
     return Refreshed(
         staged=Source(task.table.name, task.target.fields, part.fresh),
@@ -77,21 +79,21 @@ class _Part:
         self.before = Tally()
         self._held: dict[str, object] = {}
 
-    def judge_days(self) -> bool:
-        """Replace the days in scope; False if that is not worth it."""
+    def judge_days(self) -> str:
+        """Replace the days in scope; why it cannot be done, or nothing."""
         days = self._scope.days
         if not days:
-            return True
+            return ""
         now = self._counted(self._task.sources)
         if sum(rows for _, rows in now) > WIDE * self._candidates.rows:
-            return False
+            return MUCH
         self.tally += self._judge_slices(self._task.sources, now, self.fresh)
         self.before += self._judge_slices(
             self._base.sources, self._counted(self._base.sources), None
         )
         gone = [file for file in self._base.published.files if file.within(days)]
         self.removed += [file.path for file in gone]
-        return sum(file.rows for file in gone) == self.before.rows_out
+        return "" if sum(file.rows for file in gone) == self.before.rows_out else MISFIT
 
     @property
     def _candidates(self) -> Source:
@@ -120,18 +122,18 @@ class _Part:
     def _direct(self, sources: Mapping[str, Source]) -> dict[str, Source]:
         return {name: sources[name] for name in self._task.table.sources}
 
-    def judge_people(self) -> bool:
-        """Replace the rows of the people in scope on other days; False if too many."""
+    def judge_people(self) -> str:
+        """Replace the rows of the people in scope on other days; why not, or nothing."""
         if not (self._scope.people or self._scope.devices):
-            return True
+            return ""
         if not self._task.erased and not self._judge_theirs():
-            return False
+            return MUCH
         if not self._hold(self._base.sources):
-            return False
+            return MUCH
         counts = judge(self._connection, self._task.table, self._task.params)
         before = tally(counts, promoted(self._connection))
         self.before += before
-        return self._take_out() == before.rows_out
+        return "" if self._take_out() == before.rows_out else MISFIT
 
     def _judge_theirs(self) -> bool:
         if not self._hold(self._task.sources):

@@ -1,0 +1,1 @@
+"""What a run costs on a lake that exists: `python -m benchmarks.costs`."""
