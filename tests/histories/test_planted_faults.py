@@ -76,7 +76,7 @@ def nobody_touched(patch: Patch) -> None:
 
 def old_rows_stay(patch: Patch) -> None:
     """What a person in scope has on days out of scope stays as it is."""
-    patch.setattr(scoped._Part, "judge_people", lambda part: True)
+    patch.setattr(scoped._Part, "judge_people", lambda part: "")
 
 
 def second_claimant_alone(patch: Patch) -> None:
