@@ -29,7 +29,6 @@ from behaviour.forgetting import (
     rows,
     steps,
     told,
-    unpacked,
 )
 from helpers import LANDING, SERIAL, line, snapshots_of
 from stedi.api import Lake
@@ -298,4 +297,3 @@ def test_of_a_shared_device_nothing_is_attributed_to_the_other_claimant(
 
     assert (landed.landed, landed.forgotten) == (0, 2)
     assert carl not in {row["subject_id"] for row in rows(lake, "machine_learning_curated")}
-    assert b"carl@test.com" in unpacked(world.landing / "customer/1.json")

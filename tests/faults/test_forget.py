@@ -85,15 +85,21 @@ def _finished(world: World) -> list[str]:
         return differences(world, lake)
 
 
-@pytest.mark.parametrize(
-    "after", [pytest.param(False, marks=pytest.mark.slow), True], ids=["before", "after"]
-)
-def test_stopped_at_one_step_after_the_other(built: World, after: bool) -> None:
-    built.restore()
-    for point in POINTS:
-        assert _stopped_at(built, *point, after), point
+def _one_after_the_other(world: World, points: list[tuple[Any, str, int]], after: bool) -> None:
+    world.restore()
+    for point in points:
+        assert _stopped_at(world, *point, after), point
+    assert _finished(world) == []
 
-    assert _finished(built) == []
+
+def test_stopped_after_one_step_and_another(built: World) -> None:
+    _one_after_the_other(built, POINTS[3::2], after=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_stopped_at_one_step_after_the_other(built: World, after: bool) -> None:
+    _one_after_the_other(built, POINTS, after)
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from stedi.contract import load_tables
 from stedi.engines.arrow import arrow_schema
 from stedi.engines.base import Engine
 from stedi.errors import StorageError
@@ -98,13 +99,19 @@ def _new_path(target: Target) -> str:
 
 
 def _rewrite(engine: Engine, source: Source, path: str) -> None:
-    query = Query(f'SELECT * FROM "{source.name}"', {source.name: source})
+    query = Query(f'SELECT * FROM "{source.name}"{_order(source.name)}', {source.name: source})
     rows = _write(engine.query(query), arrow_schema(source.fields), path)
     if rows != source.rows:
         raise StorageError(
             f"{source.name}: {source.rows} rows became {rows} when {len(source.files)} files were "
             "put together; nothing was published. Check the disk and run again"
         )
+
+
+def _order(name: str) -> str:
+    """A person's readings lie together: a fourth of the bytes, and half the work to take them out."""
+    table = load_tables()[name]
+    return f' ORDER BY "{table.owner.column}", "{table.time}"' if table.time else ""
 
 
 def _write(batches: pa.RecordBatchReader, schema: pa.Schema, path: str) -> int:
