@@ -109,7 +109,7 @@ def _rewrite(engine: Engine, source: Source, path: str) -> None:
 
 
 def _order(name: str) -> str:
-    """A person's readings lie together: a fourth of the bytes, and half the work to take them out."""
+    """A person's readings lie together: fewer bytes, and less work to take them out."""
     table = load_tables()[name]
     return f' ORDER BY "{table.owner.column}", "{table.time}"' if table.time else ""
 
