@@ -1,7 +1,8 @@
 """Commits whose cost does not grow with the number of earlier ones.
 
 PyIceberg copies a table's whole metadata, every snapshot of it, whenever a transaction is asked
-for it, and lets each overwrite leave manifests behind that are opened by all later ones.
+for it, and lets each overwrite leave manifests behind that are opened by all later ones. So the
+metadata is shown as it is, manifests are merged, and the oldest versions are let go of.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pyiceberg.manifest import ManifestFile
 from pyiceberg.table import Transaction
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.snapshots import Operation
+from pyiceberg.table.update import RemoveSnapshotsUpdate
 from pyiceberg.table.update.snapshot import (
     _FastAppendFiles,
     _ManifestMergeManager,
@@ -20,6 +22,7 @@ from pyiceberg.table.update.snapshot import (
 )
 
 MANIFESTS = 8
+FEWEST_VERSIONS = 20  # a run compares with versions from before its own commits
 MANIFEST_BYTES = 8 << 20
 
 Producer = _FastAppendFiles | _OverwriteFiles
@@ -43,6 +46,19 @@ def producer(transaction: Transaction, summary: Mapping[str, str], replaces: boo
         io=transaction._table.io,
         snapshot_properties=dict(summary),
     )
+
+
+def let_go(transaction: Transaction, keep: int) -> None:
+    """Take the oldest versions out of the metadata, so that `keep` are left after this commit.
+
+    Their files stay until `stedi maintain`. What a branch or tag names is kept.
+    """
+    metadata = transaction._table.metadata
+    named = {ref.snapshot_id for ref in metadata.refs.values()}
+    ages = sorted(metadata.snapshots, key=lambda snapshot: snapshot.sequence_number or 0)
+    surplus = ages[: max(0, len(ages) + 1 - keep)]
+    if gone := [old.snapshot_id for old in surplus if old.snapshot_id not in named]:
+        transaction._stage((RemoveSnapshotsUpdate.model_validate({"snapshot-ids": gone}),))
 
 
 class _Append(_FastAppendFiles):

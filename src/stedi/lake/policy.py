@@ -34,7 +34,7 @@ memory = "1200MB"
 # Until then --as-of reads it, and it holds rows that a withdrawn consent took out since.
 [maintain]
 keep_days = 7
-keep_snapshots = 50
+keep_snapshots = 24
 
 # How often `stedi watch` calls it: "30 minutes", "6 hours", "1 day", or "never".
 # It comes earlier when many small files or versions have gathered.
@@ -47,7 +47,7 @@ class UpkeepPolicy:
     """How long versions of tables are kept, and how often upkeep is due (None: never)."""
 
     keep_days: float = 7
-    keep_snapshots: int = 50
+    keep_snapshots: int = 24
     every: timedelta | None = timedelta(days=1)
 
 

@@ -17,7 +17,7 @@ from pyiceberg.table.metadata import TableMetadata
 from stedi.contract import Column, Table
 from stedi.errors import LakeError
 from stedi.lake import schema as schemas
-from stedi.lake.commit import Change, producer
+from stedi.lake.commit import FEWEST_VERSIONS, Change, let_go, producer
 from stedi.lake.durable import sync_files
 from stedi.lake.files import data_file, describe
 from stedi.lake.model import VERSION, Field, Snapshot, Source, Target
@@ -177,6 +177,8 @@ class StoredTable:
         else:
             with Change(self._require()) as transaction:
                 self._stage(transaction, added, summary, removed)
+                keep = self.store.home.maintain.keep_snapshots
+                let_go(transaction, max(keep, FEWEST_VERSIONS))
         return self.snapshots()[-1]
 
     def _stage(

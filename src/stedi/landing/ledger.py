@@ -8,8 +8,9 @@ table does not have are left over from a killed run, are not read, and are swept
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import pyarrow.parquet as pq
 
@@ -79,24 +80,31 @@ def folder_of(target: Target, feed: str, batch: int) -> Target:
 
 def entries(store: Store) -> dict[str, Entry]:
     """The landed files by path, the latest version of each."""
-    source = settled(store.table("files").source(), batches(store))
     latest: dict[str, Entry] = {}
-    for file in source.files:
-        for row in pq.read_table(file.path, partitioning=None).to_pylist():
-            entry = Entry(**{key: value for key, value in row.items() if value is not None})
-            known = latest.get(entry.file)
-            if known is None or known.batch < entry.batch:
-                latest[entry.file] = entry
+    for entry in _all(store):
+        known = latest.get(entry.file)
+        if known is None or known.batch < entry.batch:
+            latest[entry.file] = entry
     return latest
+
+
+def _all(store: Store) -> Iterator[Entry]:
+    source = settled(store.table("files").source(), batches(store))
+    return (entry for file in source.files for entry in _read(file.path))
+
+
+@lru_cache(maxsize=64)
+def _read(path: str) -> tuple[Entry, ...]:
+    """The rows of one data file, which never changes: a run asks for them several times."""
+    rows = pq.read_table(path, partitioning=None).to_pylist()
+    return tuple(Entry(**{k: v for k, v in row.items() if v is not None}) for row in rows)
 
 
 def replaced(store: Store) -> dict[str, int]:
     """Files of which an older version's rows are still about, with their current batch."""
-    source = settled(store.table("files").source(), batches(store))
     versions: dict[str, list[int]] = {}
-    for file in source.files:
-        for row in pq.read_table(file.path, partitioning=None).to_pylist():
-            versions.setdefault(row["file"], []).append(row["batch"])
+    for entry in _all(store):
+        versions.setdefault(entry.file, []).append(entry.batch)
     return {file: max(found) for file, found in versions.items() if len(found) > 1}
 
 
