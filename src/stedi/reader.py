@@ -156,11 +156,13 @@ class Reader:
         folder = Path(landing) if landing is not None else None
         return self._fresh(lambda: plan.plan(self.store, {**self.params, **policy}, folder, full))
 
-    def foresee_forgetting(self, emails: Sequence[str]) -> dict[str, Removed]:
+    def foresee_forgetting(
+        self, emails: Sequence[str], tell: Callable[[str], None] = lambda step: None
+    ) -> dict[str, Removed]:
         """What `forget` would remove, by place; changes nothing."""
         from stedi.subject.forget import foresee
 
-        return self._fresh(lambda: foresee(self.store, self.engine, emails))
+        return self._fresh(lambda: foresee(self.store, self.engine, emails, tell))
 
     def close(self) -> None:
         """Let go of the catalog and of the engine's scratch files."""

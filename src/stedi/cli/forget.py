@@ -54,7 +54,7 @@ def forget_subjects(
         raise UsageError("give the addresses of the people to forget, or --resume alone")
     with open_at(ctx, lake) as opened:
         if dry_run:
-            return _table(opened.foresee_forgetting(people), form)
+            return _table(opened.foresee_forgetting(people, say), form)
         if not yes and not resume:
             _ask(opened, people)
         _forget(opened, people, resume, wait, form)
@@ -75,7 +75,7 @@ def _ask(opened: Lake, people: list[str]) -> None:
     """Show what would go and have it confirmed; without a terminal there is nobody to ask."""
     if not sys.stdin.isatty():
         raise UsageError("there is no terminal to ask on; look with --dry-run, then give --yes")
-    found = opened.foresee_forgetting(people)
+    found = opened.foresee_forgetting(people, say)
     for place, gone in found.items():
         say(f"  {place}: {gone.rows:,} {'lines' if gone.bytes else 'rows'}")
     number = counted(len(set(people)), "person").replace("persons", "people")

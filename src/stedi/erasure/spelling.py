@@ -26,7 +26,8 @@ def folded(data: bytes) -> bytes:
 
 @lru_cache(maxsize=1 << 14)
 def _lower(run: bytes) -> bytes:
-    text = run.decode("utf-8", "surrogateescape").lower().replace(*_SIGMAS)
+    text = run.decode("utf-8", "surrogateescape")
+    text = "".join(one.lower()[:1] for one in text).replace(*_SIGMAS)  # as SQL: one for one
     return text.encode("utf-8", "surrogateescape")
 
 

@@ -22,7 +22,7 @@ from stedi.people import belong_to, fingerprint, people_of, quoted, spelled
 from stedi.subject.tables import condition
 
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
-SHORTEST = 6  # characters of a name or number from which finding it says something
+SHORTEST = {"name": 6, "phone": 7, "serial": 6}  # from which on finding it says something
 _COLUMNS = {"name": "customername", "phone": "phone", "serial": "serialnumber"}
 # Whatever a record of theirs says is theirs alone if no record of anybody else says it.
 _STATED = """\
@@ -32,14 +32,20 @@ SELECT DISTINCT {column} AS value,
   ) AS alone
 FROM customer_landing WHERE {theirs}"""
 
+_KNOWN = "SELECT DISTINCT lower(trim(email)) AS person FROM customer_landing WHERE {theirs}"
+
 
 @dataclass(frozen=True)
 class Batch:
-    """People (addresses as matched), every device they claimed, identifiers of theirs alone."""
+    """People (addresses as matched), every device they claimed, identifiers of theirs alone.
+
+    `strangers` are those of the people whom no landed customer record names.
+    """
 
     people: list[str]
     devices: list[str]
     identifiers: list[tuple[str, str]]
+    strangers: list[str]
 
 
 def batch_of(store: Store, engine: Engine, emails: Sequence[str]) -> Batch:
@@ -58,9 +64,15 @@ def batch_of(store: Store, engine: Engine, emails: Sequence[str]) -> Batch:
             value = str(row["value"])
             if kind == "serial":
                 devices.append(value)
-            if row["alone"] and len(value.strip()) >= SHORTEST:
+            if row["alone"] and _telling(kind, value.strip()):
                 identifiers.append((kind, value.strip()))
-    return Batch(people, devices, identifiers)
+    known = {row["person"] for row in _rows(store, engine, _KNOWN.format(theirs=theirs))}
+    return Batch(people, devices, identifiers, [one for one in people if one not in known])
+
+
+def _telling(kind: str, value: str) -> bool:
+    """Whether finding it tells of the person: a single word may be any, a column's name too."""
+    return len(value) >= SHORTEST[kind] and (kind != "name" or " " in value)
 
 
 def known_again(store: Store, batch: Batch) -> Batch:

@@ -46,12 +46,14 @@ class Forgotten:
         return not self.proof.findings
 
 
-def foresee(store: Store, engine: Engine, emails: Sequence[str]) -> dict[str, Removed]:
+def foresee(
+    store: Store, engine: Engine, emails: Sequence[str], tell: Tell = lambda step: None
+) -> dict[str, Removed]:
     """What forgetting these people would remove, by place; changes nothing.
 
     StorageError names delivered files that could not be rewritten.
     """
-    journal = _journal(store, engine, emails, "")
+    journal = _journal(store, engine, emails, "", tell)
     raw = RawFiles(store, journal)
     raw.check_writable()
     found: dict[str, Removed] = {}
@@ -84,7 +86,7 @@ def forget(
         store.forget()
         store.home = open_home(store.home.root)
         prepare(store)
-        journal = _open(store, engine, params, emails, resume)
+        journal = _open(store, engine, params, emails, tell, resume)
         if not journal.proving:
             tell("looking for their lines in delivered files")
             raw = RawFiles(store, journal)
@@ -103,13 +105,18 @@ def forget(
 
 
 def _open(
-    store: Store, engine: Engine, params: Params, emails: Sequence[str], resume: bool
+    store: Store,
+    engine: Engine,
+    params: Params,
+    emails: Sequence[str],
+    tell: Tell,
+    resume: bool,
 ) -> Journal:
     found = pending(store.home)
     if found is None and resume:
         raise UsageError("no forgetting was interrupted: there is nothing to resume")
     if found is None:
-        return _start(store, engine, params, emails)
+        return _start(store, engine, params, emails, tell)
     if not resume and not same_people(found, batch_of(store, engine, emails).people):
         raise UsageError(
             "a forgetting of other people is not finished; finish it first: "
@@ -118,14 +125,16 @@ def _open(
     return found
 
 
-def _start(store: Store, engine: Engine, params: Params, emails: Sequence[str]) -> Journal:
+def _start(
+    store: Store, engine: Engine, params: Params, emails: Sequence[str], tell: Tell
+) -> Journal:
     """Bring the tables up to date, then find out who is to be forgotten."""
     catch_up(store, engine)
     run = new_run()
     last = last_recorded(store)
     refresh_tables(store, engine, params, run)
     record(store, run, published_after(store, last))
-    journal = _journal(store, engine, emails, new_run())
+    journal = _journal(store, engine, emails, new_run(), tell)
     for table in refresh_order():
         if account := account_of(store, table):
             journal.removed[table.full_name] = Removed(0, account.rows_out)
@@ -134,8 +143,13 @@ def _start(store: Store, engine: Engine, params: Params, emails: Sequence[str]) 
     return journal
 
 
-def _journal(store: Store, engine: Engine, emails: Sequence[str], erasure: str) -> Journal:
+def _journal(
+    store: Store, engine: Engine, emails: Sequence[str], erasure: str, tell: Tell
+) -> Journal:
     batch = known_again(store, batch_of(store, engine, emails))
+    if batch.strangers:
+        unknown = f"{len(batch.strangers)} of {len(batch.people)} addresses"
+        tell(f"no customer record names {unknown}; `stedi subject show` tells whether one is known")
     files = delivered(store, engine, batch)
     return Journal(erasure, batch.people, batch.devices, batch.identifiers, files)
 
