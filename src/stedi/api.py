@@ -125,7 +125,7 @@ class Lake(Reader):
 
         with self.home.lock(wait):
             try:
-                return forget(self.store, self.engine, self.params, emails, tell, resume)
+                return forget(self.store, self.engine, emails, tell, resume)
             finally:
                 self.home = self.store.home
 

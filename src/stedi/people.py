@@ -14,8 +14,7 @@ from stedi.lake.store import Store
 
 # What an address or a serial number may go on with: ann@x.com is not in joann@x.com. Quotation
 # marks and brackets end one, though RFC 5322 lets an address hold some of them.
-_ESCAPE = r"\\(?:[bfnrt]|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4})"  # its last letter is no part of a word
-_BEFORE = rf"(?:^|[^\p{{L}}\p{{N}}!#$%&*+/?^_~.\-]|{_ESCAPE})"
+_BEFORE = r"(?:^|[^\p{L}\p{N}!#$%&*+/?^_~.\-])"
 _AFTER = r"(?:$|[^\p{L}\p{N}_.\-]|\.(?:$|[^\p{L}\p{N}]))"
 _LONG = 12  # characters from which a serial number is known without quotation marks around it
 

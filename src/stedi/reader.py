@@ -214,6 +214,7 @@ class Reader:
     def _moment(self, as_of: str | None) -> datetime | None:
         if as_of is None:
             return None
+        as_of = str(as_of)  # history() tells a snapshot as a number
         if as_of.isdigit():
             return self._snapshot_time(int(as_of))
         try:

@@ -74,7 +74,7 @@ def _run(
 ) -> RunResult:
     run = new_run()
     store.home.clear_scratch()
-    prepare(store)
+    prepare(store, engine)
     catch_up(store, engine)
     last = last_recorded(store)
     counts: Mapping[str, FeedCount] = {}
@@ -107,12 +107,14 @@ def catch_up(store: Store, engine: Engine) -> None:
     record(store, max((str(row["run"]) for row in rows), default=""), rows)
 
 
-def prepare(store: Store) -> None:
-    """Make what is missing: zones, and the tables that no query makes."""
+def prepare(store: Store, engine: Engine) -> None:
+    """Make what is missing: zones, the tables that no query makes; sweep what a kill left."""
     store.prepare()
     for table in load_tables().values():
         if not table.query:
             store.table(table.name).ensure()
+    ledger.sweep(store)
+    ledger.retire(store, engine)
 
 
 def _landing_row(store: Store, engine: Engine, run: str, feed: str, count: FeedCount) -> Row | None:

@@ -43,8 +43,8 @@ def _file(home: Home) -> Path:
 def _digest(home: Home, delivery: Delivery | None) -> str:
     feeds = delivery.feeds if delivery else {}
     listed = {feed: [(f.path, f.size, f.modified) for f in files] for feed, files in feeds.items()}
-    tables = {table.full_name: repr(table) for table in load_tables().values()}
-    policy = (home.root / "stedi.toml").read_text("utf-8")
+    tables = {table.full_name: (repr(table), table.query) for table in load_tables().values()}
+    policy = repr((home.consent, home.memory, home.maintain))
     key = hashlib.sha256(home.key()).hexdigest()
     seen = [delivery is None, listed, tables, policy, key, _pointers(home)]
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()

@@ -77,5 +77,8 @@ def _terminate(*_: object) -> None:
 
 
 def _stopped() -> int:
-    say("stopped; the lake is as it was before or after the step in hand, run again to go on")
+    say(
+        "stopped; the lake is as it was before or after the step in hand, run again to go on "
+        "(a forgetting: stedi subject forget --resume)"
+    )
     return INTERRUPTED

@@ -50,8 +50,10 @@ def forget_subjects(
     What they deliver later is kept out. It cannot be undone; exports and backups are not reached.
     """
     people = [*(emails or []), *(_listed(file) if file else [])]
-    if bool(people) == resume:
-        raise UsageError("give the addresses of the people to forget, or --resume alone")
+    if resume and (people or dry_run):
+        raise UsageError("--resume goes on with the people it was begun for; give it alone")
+    if not (people or resume):
+        raise UsageError("give the addresses of the people to forget, or --resume")
     with open_at(ctx, lake) as opened:
         if dry_run:
             return _table(opened.foresee_forgetting(people, say), form)
@@ -63,8 +65,10 @@ def forget_subjects(
 def _listed(file: Path) -> list[str]:
     try:
         lines = file.read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}: cannot be read as UTF-8 text ({error})") from None
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{file}: not UTF-8 text; save it as that") from None
     found = [line.strip() for line in lines if line.strip()]
     if not found:
         raise UsageError(f"{file}: no address in it; write one a line")
@@ -77,7 +81,7 @@ def _ask(opened: Lake, people: list[str]) -> None:
         raise UsageError("there is no terminal to ask on; look with --dry-run, then give --yes")
     found = opened.foresee_forgetting(people, say)
     for place, gone in found.items():
-        say(f"  {place}: {gone.rows:,} {'lines' if gone.bytes else 'rows'}")
+        say(f"  {place}: {counted(gone.rows, 'line' if gone.bytes else 'row')}")
     number = counted(len(set(people)), "person").replace("persons", "people")
     typer.echo(f"Forget {number}? This cannot be undone. [y/N]: ", nl=False, err=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
@@ -104,7 +108,9 @@ def _left(done: Forgotten, searched: str) -> str:
         f"{searched}; something was found or could not be read, so there is no certificate:\n"
         + "\n".join(places[:MOST_SHOWN])
         + more
-        + "\nremove these files or mend these records, then: stedi subject forget --resume"
+        + "\nremove files that are not the lake's own; if a record of somebody else mentions them, "
+        "deliver its file again without that and run `stedi run`; never touch a table's files. "
+        "Then: stedi subject forget --resume"
     )
 
 

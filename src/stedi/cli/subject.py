@@ -79,6 +79,12 @@ def _nothing(holding: Holding) -> None:
     show(f"Nothing is held about {visible(holding.person.address)}. Looked in:")
     for entry in holding.tables:
         show(f"  {entry.table.full_name}")
+    if holding.forgotten:
+        show(
+            f"The person was forgotten on {holding.forgotten:%Y-%m-%d %H:%M} UTC; a keyed "
+            "fingerprint keeps them out. Delivered files may hold lines that were kept out since: "
+            "stedi subject forget --dry-run counts them."
+        )
     if holding.shared:
         _shared(holding)
 

@@ -86,7 +86,7 @@ def refuse_if_pending(home: Home) -> None:
     found = pending(home)
     if found and not found.proving:
         raise LakeBusyError(
-            f"{home.root}: a forgetting was interrupted; finish it first: "
+            f"{home.root}: a forgetting was interrupted, finish it first: "
             "stedi subject forget --resume"
         )
 

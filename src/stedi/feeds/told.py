@@ -18,6 +18,9 @@ _WORD = re.compile(r"[\w!#$%&*+/?^~.-]+")
 _WORD_ENDS = re.compile(r"[!#$%&*+/?^~]")
 
 
+UNMISTAKABLE = 6  # characters from which a serial number is known without quotation marks
+
+
 def matched(address: str) -> str:
     """An address as people are matched: what lower(trim(...)) makes of it in SQL."""
     low = address.lower() if address.isascii() else "".join(c.lower()[0] for c in address)
@@ -39,12 +42,16 @@ def addresses(line: str) -> Iterator[str]:
 
 
 def serials(line: str) -> Iterator[str]:
-    """Everything in a line that may be a serial number, case kept; most of it is none."""
+    """Everything in a line that may be a serial number, case kept; most of it is none.
+
+    A short one must stand in quotation marks: 0 may be anything.
+    """
     text = _plain(line)
     for found in _QUOTED.finditer(text):
-        yield from {found[1], found[1].strip(" ")}
+        yield from {found[1], found[1].strip(" ")} - {""}
     for word in _WORD.findall(text):
-        yield from {word, word.rstrip("."), _WORD_ENDS.split(word)[0].rstrip(".")}
+        ways = {word, word.rstrip("."), _WORD_ENDS.split(word)[0].rstrip(".")}
+        yield from (way for way in ways if len(way) >= UNMISTAKABLE)
 
 
 def _plain(line: str) -> str:

@@ -29,9 +29,10 @@ consent = "{consent}"
 # Memory the embedded engine may use.
 memory = "1200MB"
 
-# What `stedi maintain` keeps. A version of a table that is no longer current goes, and its
-# files with it, as soon as it is more than keep_days old or has keep_snapshots newer versions.
-# Until then --as-of reads it, and it holds rows that a withdrawn consent took out since.
+# Which versions of a table are kept beside the current one; --as-of reads them, and they hold
+# rows that a withdrawn consent took out since. Each commit lets go of those with keep_snapshots
+# newer ones (20 at least), `stedi maintain` of those more than keep_days old; it also removes
+# their files.
 [maintain]
 keep_days = 7
 keep_snapshots = 24
@@ -40,6 +41,8 @@ keep_snapshots = 24
 # It comes earlier when many small files or versions have gathered.
 every = "1 day"
 """
+
+SETTINGS = frozenset({"format", "consent", "memory", "maintain"})
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,12 @@ def read_policy(where: Path) -> Policy:
 
 
 def _check(policy: Mapping[str, object], where: Path) -> None:
+    if unknown := sorted(policy.keys() - SETTINGS):
+        raise LakeError(
+            f"{where}: there is no setting {unknown[0]!r}; "
+            f"there are {', '.join(sorted(SETTINGS))}, and below [maintain] keep_days, "
+            "keep_snapshots and every"
+        )
     if policy.get("format") != FORMAT:
         raise LakeVersionError(
             f"{where}: the lake has format {policy.get('format')!r}, this version reads "

@@ -72,8 +72,6 @@ class Landing:
 
     def run(self, delivery: Delivery) -> dict[str, FeedCount]:
         """Land every new or changed file; the counts by feed."""
-        ledger.sweep(self._store)
-        ledger.retire(self._store, self._engine)
         known = ledger.entries(self._store)
         fresh = {
             feed: [raw for raw in files if not _untouched(raw, known)]

@@ -21,7 +21,7 @@ from stedi.lake.model import DataFile, Source, Target
 from stedi.lake.store import Store
 
 BATCH = "stedi.batch"
-_FOLDER = re.compile(r"/data/([a-z_]+)-(\d+)/[^/]+$")
+_FOLDER = re.compile(r"/data/([a-z_]+)-(\d+)/(?:[0-9a-f]{32}/)?[^/]+$")
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,8 @@ class Account:
     @property
     def balanced(self) -> bool:
         """Whether every row in is a row out or excluded with a reason."""
-        return self.rows_in == self.rows_out + sum(self.excluded.values())
+        counts = self.rows_out, *self.excluded.values()
+        return self.rows_in == sum(counts) and min(counts) >= 0
 
     def row(self, snapshot: int, published: datetime) -> dict[str, object]:
         """The same as a row of ops.runs."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from stedi.contract import load_tables
+from stedi.contract import Table, load_tables
 from stedi.engines.base import Engine
 from stedi.errors import UsageError
 from stedi.feeds.raw import read_lines
@@ -17,7 +17,7 @@ from stedi.feeds.told import serials
 from stedi.lake.model import Query
 from stedi.lake.store import Store
 from stedi.landing import ledger
-from stedi.landing.keepout import key_of
+from stedi.landing.keepout import fingerprints, key_of
 from stedi.people import belong_to, fingerprint, people_of, quoted, spelled
 from stedi.subject.tables import condition
 
@@ -73,6 +73,31 @@ def batch_of(store: Store, engine: Engine, emails: Sequence[str]) -> Batch:
 def _telling(kind: str, value: str) -> bool:
     """Whether finding it tells of the person: a single word may be any, a column's name too."""
     return len(value) >= SHORTEST[kind] and (kind != "name" or " " in value)
+
+
+def refuse_unknown(store: Store, engine: Engine, batch: Batch) -> None:
+    """UsageError for addresses that nothing tells of: a slip of the pen must not be certified."""
+    key = key_of(store) if store.table("forgotten").source_id else b""
+    known = set(fingerprints(store))
+    landing = [table for table in load_tables().values() if table.zone == "landing"]
+    unknown = [
+        person
+        for person in batch.strangers
+        if fingerprint(key, "person", person) not in known
+        and not any(_rows_of(store, engine, table, person) for table in landing)
+    ]
+    if unknown:
+        raise UsageError(
+            f"nothing is held about {', '.join(unknown)}, so nothing was done for anybody; check "
+            "the spelling, or leave them out"
+        )
+
+
+def _rows_of(store: Store, engine: Engine, table: Table, person: str) -> int:
+    theirs = condition(store, engine, table, [person], [])
+    sql = f'SELECT count(*) AS n FROM "{table.name}" WHERE {theirs}'
+    sources = {table.name: store.table(table.name).source()}
+    return int(engine.query(Query(sql, sources)).read_all().to_pylist()[0]["n"])
 
 
 def known_again(store: Store, batch: Batch) -> Batch:

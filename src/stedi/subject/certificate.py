@@ -35,6 +35,7 @@ def keep_out(store: Store, journal: Journal) -> None:
             }
             for kind, values in (("person", journal.people), ("device", journal.devices))
             for value in values
+            if value.strip()
         ]
         summary = {"stedi.run": journal.erasure, KEY_CHECK: check_of(key)}
         table.publish([write_rows(rows, table.target())], summary)

@@ -23,9 +23,9 @@ from stedi.maintain import expire_all
 from stedi.refresh.bookmark import account_of
 from stedi.refresh.record import last_recorded, published_after, record
 from stedi.refresh.tables import refresh_tables
-from stedi.run import catch_up, new_run, prepare
+from stedi.run import catch_up, new_run, params_of, prepare
 from stedi.subject import certificate, tables
-from stedi.subject.batch import batch_of, delivered, known_again
+from stedi.subject.batch import batch_of, delivered, known_again, refuse_unknown
 from stedi.subject.raw import RawFiles
 
 Tell = Callable[[str], None]
@@ -71,7 +71,6 @@ def foresee(
 def forget(
     store: Store,
     engine: Engine,
-    params: Params,
     emails: Sequence[str],
     tell: Tell = lambda step: None,
     resume: bool = False,
@@ -85,7 +84,8 @@ def forget(
     with lake_errors(store.home.root):
         store.forget()
         store.home = open_home(store.home.root)
-        prepare(store)
+        params = params_of(store)
+        prepare(store, engine)
         journal = _open(store, engine, params, emails, tell, resume)
         if not journal.proving:
             tell("looking for their lines in delivered files")
@@ -147,11 +147,15 @@ def _journal(
     store: Store, engine: Engine, emails: Sequence[str], erasure: str, tell: Tell
 ) -> Journal:
     batch = known_again(store, batch_of(store, engine, emails))
-    if batch.strangers:
-        unknown = f"{len(batch.strangers)} of {len(batch.people)} addresses"
-        tell(f"no customer record names {unknown}; `stedi subject show` tells whether one is known")
     files = delivered(store, engine, batch)
-    return Journal(erasure, batch.people, batch.devices, batch.identifiers, files)
+    refuse_unknown(store, engine, batch)
+    journal = Journal(erasure, batch.people, batch.devices, batch.identifiers, files)
+    if missing := RawFiles(store, journal).missing:
+        tell(
+            f"{len(missing)} delivered files with lines of theirs are no longer where they were "
+            f"delivered and stay as they are, such as {missing[0]}"
+        )
+    return journal
 
 
 def _remove(
@@ -181,5 +185,7 @@ def _remove(
             gone.files = len(set(journal.published[table.name]) - kept)
     for path, (lines, size) in journal.cut.items():
         journal.removed[path] = Removed(1, lines, size)
+    for path in raw.missing:
+        journal.removed[f"not there any more: {path}"] = Removed()
     journal.proving = True
     journal.save(store.home)

@@ -17,7 +17,7 @@ from stedi.erasure.pool import each
 from stedi.erasure.raw import Hits, Rewritten, hits, rewrite_without, unwritable
 from stedi.errors import StorageError
 from stedi.feeds.judge import Judge as WellFormed
-from stedi.feeds.told import matched
+from stedi.feeds.told import UNMISTAKABLE, matched
 from stedi.lake.store import Store
 from stedi.landing.ledger import landing_table
 
@@ -39,6 +39,12 @@ class RawFiles:
                 "these delivered files cannot be rewritten, so nothing was changed:\n  "
                 + "\n  ".join(dict.fromkeys(refused.values()))
             )
+
+    @property
+    def missing(self) -> list[str]:
+        """Files that held lines of theirs and are no longer where they were delivered."""
+        paths = (path for paths in self._journal.delivered.values() for path in paths)
+        return [path for path in paths if not Path(path).exists()]
 
     def look(self) -> dict[str, dict[str, Hits]]:
         """Their lines by feed and path of the file; each is read once, nothing is changed.
@@ -89,8 +95,13 @@ def needles_of(feed: str, people: Sequence[str], devices: Sequence[str]) -> Need
     """What a line of a feed tells if it is, or may be, theirs."""
     wanted = [Needle("email", person) for person in people]
     if load_tables()[landing_table(feed)].owner.by == "device":
-        wanted += [Needle("serial", device) for device in devices if device.strip()]
+        wanted += [Needle("serial", _serial(device)) for device in devices if device.strip()]
     return Needles(wanted)
+
+
+def _serial(device: str) -> str:
+    """A serial number as it is looked for; a short one only in quotation marks."""
+    return device if len(device) >= UNMISTAKABLE else f'"{device}"'
 
 
 class Judge:

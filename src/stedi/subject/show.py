@@ -8,11 +8,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from stedi.account import Trail, sources_of, trails
 from stedi.contract import Table
 from stedi.engines.base import Engine, Params
 from stedi.lake.model import Source
 from stedi.lake.store import Store
+from stedi.landing.keepout import key_of
+from stedi.people import fingerprint
 from stedi.subject.held import Held, held, rows_of, run_time, shared_rows
 from stedi.subject.who import Consent, Person, consent, who
 
@@ -20,9 +24,12 @@ RETENTION = (
     "Landing tables and quarantine keep what was delivered until the person is forgotten.",
     "Trusted and curated tables hold a person's rows for research while the consent stands: the "
     "first run after a withdrawal takes them out.",
-    "Older versions of a table stay readable until their snapshots are expired.",
+    "Older versions of a table stay until stedi.toml lets go of them ([maintain]) and `stedi "
+    "maintain` has removed their files.",
     "Delivered files stay where they are for as long as whoever delivers them keeps them.",
-    "The run record and the list of landed files hold counts and file names, nothing of a person.",
+    "The run record and the list of landed files hold counts and file names, nothing of a person "
+    "unless a file is named after one.",
+    "Of people who were forgotten, a keyed fingerprint is kept, to keep them out.",
 )
 
 
@@ -47,7 +54,8 @@ class Holding:
     `tables` has an entry for every table that may hold rows of people, empty ones too; `trails`
     tell what became of the rows at each table and why some are not used; `shared` counts the
     readings, by table, of devices that others claim too: they are attributed to nobody, are in
-    no entry of `tables` and not to be had by `rows`.
+    no entry of `tables` and not to be had by `rows`. `forgotten`: since when the person is kept
+    out, known by a keyed fingerprint alone.
     """
 
     person: Person
@@ -56,6 +64,7 @@ class Holding:
     trails: Sequence[Trail]
     shared: Mapping[str, int]
     delivered: Sequence[Delivered]
+    forgotten: datetime | None
     store: Store
     engine: Engine
     sources: Mapping[str, Source]
@@ -83,10 +92,20 @@ def show(store: Store, engine: Engine, params: Params, email: str) -> Holding:
         trails=trails(store, engine, params, person.address, serials, sources),
         shared=shared_rows(store, engine, person, sources),
         delivered=_delivered(tables),
+        forgotten=_forgotten(store, person.address),
         store=store,
         engine=engine,
         sources=sources,
     )
+
+
+def _forgotten(store: Store, address: str) -> datetime | None:
+    files = store.table("forgotten").source().files
+    if not files:
+        return None
+    mine = fingerprint(key_of(store), "person", address)
+    rows = [row for file in files for row in pq.read_table(file.path).to_pylist()]
+    return min((row["forgotten"] for row in rows if row["fingerprint"] == mine), default=None)
 
 
 def _delivered(tables: Sequence[Held]) -> list[Delivered]:

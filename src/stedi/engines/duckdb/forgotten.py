@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Container, Sequence
 from dataclasses import replace
 
-from stedi.contract import Table
+from stedi.contract import Table, load_tables
 from stedi.engines.base import KeptOut, Params
 from stedi.engines.duckdb.session import name, pattern, rows_of
 from stedi.engines.duckdb.verdicts import Connection
@@ -93,11 +93,16 @@ def _telling(
     params: Params,
 ) -> tuple[str, str]:
     """The same for lines that are not well-formed: those that tell somebody of them."""
-    lines = connection.execute(f"SELECT file, line, text FROM ({rows_of(source)})")
+    lines = connection.execute(f"SELECT file, line, feed, text FROM ({rows_of(source)})")
+    devices = {t.feed for t in load_tables().values() if t.feed and t.owner.by == "device"}
     known, keyed = frozenset(fingerprints), _Keyed(params)
     places: list[tuple[str, int]] = []
     while batch := lines.fetchmany(_LINES):
-        places += [(file, line) for file, line, text in batch if _tells(text or "", known, keyed)]
+        places += [
+            (file, line)
+            for file, line, feed, text in batch
+            if _tells(text or "", feed in devices, known, keyed)
+        ]
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE out AS SELECT unnest(CAST($files AS VARCHAR[])) AS file, "
         "unnest(CAST($lines AS BIGINT[])) AS line",
@@ -106,10 +111,10 @@ def _telling(
     return ("(file, line) IN (SELECT (file, line) FROM out)" if places else ""), "file"
 
 
-def _tells(text: str, known: Container[str], keyed: _Keyed) -> bool:
-    return any(keyed("person", one) in known for one in addresses(text)) or any(
-        keyed("device", one) in known for one in serials(text)
-    )
+def _tells(text: str, by_device: bool, known: Container[str], keyed: _Keyed) -> bool:
+    if any(keyed("person", one) in known for one in addresses(text)):
+        return True
+    return by_device and any(keyed("device", one) in known for one in serials(text))
 
 
 class _Keyed:

@@ -129,6 +129,7 @@ def _close(connection: Connection, task: RefreshTask, base: Base) -> tuple[int, 
         f"SELECT lower(trim(email)) AS person, {device} AS device FROM ({rows_of(source)})"
         for source in _registries(task, base)
     )
+    claims = claims or "SELECT NULL AS person, NULL AS device WHERE false"
     pads = {key: value for key, value in task.params.items() if key.endswith("_pad")}
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE scope_people AS "
@@ -155,7 +156,12 @@ def _nobody(connection: Connection) -> tuple[int, int]:
 
 
 def _registries(task: RefreshTask, base: Base) -> list[Source]:
-    """Who claims which device, now or before: today's rows, and those that have gone."""
+    """Who claims which device, now or before: today's rows, and those that have gone.
+
+    Nobody where people were erased: others who claim a device of theirs lose no row by it.
+    """
+    if task.erased:
+        return []
     new, old = (sources[registry().name] for sources in (task.sources, base.sources))
     return [new, _delta(new, old)[1]]
 

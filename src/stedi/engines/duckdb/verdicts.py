@@ -71,8 +71,11 @@ def tally(counts: Counter[str], rows_out: int) -> Tally:
 
 def copy(connection: Connection, target: Target, part: Slice | None = None) -> list[DataFile]:
     """Write the promoted rows, one day a file if they are of a slice of days."""
-    if part is None or part.small:
-        return write(connection, PROMOTED, target, by_day=part is not None)
+    if part is None:
+        return write(connection, PROMOTED, target)
+    if part.small:
+        select = f"{PROMOTED} AND {on_days(target.day_column, part.days)}"
+        return write(connection, select, target, by_day=True)
     days = ((day, f"{PROMOTED} AND {on_days(target.day_column, [day])}") for day in part.days)
     return [file for _, select in days for file in write(connection, select, target)]
 
