@@ -85,8 +85,9 @@ setup: $(INSTALLED_DEV) ## the product and its development tools, in .venv
 demo: $(INSTALLED) ## simulate feeds, run the lakehouse, show what happened
 	@$(VENV)/bin/stedi demo
 
-bench: $(INSTALLED_BENCH) ## the product beside what people would use instead
+bench: $(INSTALLED_BENCH) ## the product beside what people would use instead, and what runs cost
 	$(PY) -m benchmarks
+	$(PY) -m benchmarks.costs
 
 # ---------------------------------------------------------------- develop
 

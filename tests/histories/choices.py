@@ -15,10 +15,11 @@ from histories.lines import (
     Reading,
     Step,
 )
-from histories.steps import Again, Deliver, Event, Maintain, Plot, Replace, Run, Vanish
+from histories.steps import Again, Deliver, Event, Forget, Maintain, Plot, Replace, Run, Vanish
 
 FILES = 8
 TICKS = 24  # a run that lands and refreshes everything makes about twelve commits
+ERASING = 48  # a forgetting makes about twenty-two, two ticks each
 
 files = st.integers(0, FILES)
 people = st.sampled_from(range(len(PEOPLE)))
@@ -110,9 +111,14 @@ def upkeep(now: int) -> st.SearchStrategy[Event]:
     return st.builds(Maintain, st.sampled_from([50, 1, 2]), st.sampled_from([None, *range(10)]))
 
 
+def forgettings(now: int) -> st.SearchStrategy[Event]:
+    whom = st.lists(st.sampled_from([*range(len(PEOPLE)), None]), min_size=1, max_size=2)
+    return st.builds(Forget, whom.map(tuple), st.sampled_from([None, None, *range(ERASING)]))
+
+
 # How often each kind of news comes, among the sum; and how often which run follows it.
 NEWS = {deliveries: 3, records: 4, partners: 3, repeats: 1, replacements: 2, vanishings: 1}
-NEWS |= {upkeep: 1}
+NEWS |= {upkeep: 1, forgettings: 1}
 RUNS = [*[Run()] * 6, Run("since"), Run("any"), Run(full=True)]
 
 killed_runs = st.builds(

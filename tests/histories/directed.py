@@ -6,7 +6,7 @@ They begin with the same world, so that it is made once.
 from __future__ import annotations
 
 from histories.lines import Customer, Malformed, Reading, Step
-from histories.steps import Again, Deliver, Event, Maintain, Plot, Replace, Run, Vanish
+from histories.steps import Again, Deliver, Event, Forget, Maintain, Plot, Replace, Run, Vanish
 
 # Ada consents from the first instant on, Bob from the fourth, Cyd does not, Dan is no customer
 # yet. Ada and Bob meet at instant 4. Ada has readings without a step (2 and 7), a step without a
@@ -100,15 +100,31 @@ KEPT = {
 }
 
 NEWS = Deliver((Customer(0, 0, 1, None), Reading(1, 7), Step(1, 7), Malformed("accelerometer")))
-# Killed after the ledger's commit, between landing tables, between promoted ones, at the record.
+# Killed after the ledger's commit, and between promoted tables.
 KILLED = {
     f"a run is killed at tick {tick}": _since(NEWS, Run(killed=tick), Deliver((Step(1, 5),)))
-    for tick in (3, 7, 14, 20)
+    for tick in (3, 14)
 } | {
     "a run with a new policy is killed": _since(Run("any", killed=1)),
 }
 
-DIRECTED = LATE | CONSENT | DEVICES | FILES | KEPT | KILLED
+NAMED = Malformed("accelerometer", '{"user": "ada@test.com"}')
+RETURN = Deliver((*PEOPLE, *ADA, NAMED, Malformed("accelerometer"), Reading(1, 7), Step(1, 7)))
+FORGOTTEN = {
+    "a forgotten person is delivered again": _since(Forget((0,)), RETURN, Run()),
+    "who shared a device is forgotten under any, another withdraws unheard": _any(
+        _customer(2, 1, since=0, device=0),
+        Run(),
+        Deliver((Customer(1, 1, 1, None), NAMED)),
+        Forget((2,)),
+        Deliver((*CYD, Step(0, 2))),
+    ),
+    "a run is killed, and then a forgetting": _since(
+        Deliver((NAMED, Malformed("accelerometer"))), Run(killed=3), Forget((0,), killed=14), RETURN
+    ),
+}
+
+DIRECTED = LATE | CONSENT | DEVICES | FILES | KEPT | KILLED | FORGOTTEN
 
 # Those in which some table is made anew as a whole.
 WHOLE = {

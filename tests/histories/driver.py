@@ -1,34 +1,32 @@
 """A lake that lives through a history, and what it is compared with.
 
 After every completed run the tables are those of the rules (`truth.py`); at the end tables and
-account are also those of one fresh full run of a second lake over the same delivered files.
+account are also those of one fresh full run of a second lake over the same delivered files,
+which knows the same forgotten people from the start.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from helpers import FEEDS, LANDING, PROMOTED
-from histories.lines import Line, text_of
-from histories.truth import COLUMNS, Account, Rows, Truth
+from helpers import FEEDS, LANDING
+from histories import erasure
+from histories.erasure import Erasure, any_takes
+from histories.lines import SPELLINGS, Line, text_of
+from histories.stored import account_of, check_same, quarantine_of, tables_of, without_causes
+from histories.truth import Account, Rows, Truth
 from stedi.api import Lake, create_lake, open_lake
-from stedi.contract import load_tables
+from stedi.erasure.journal import Journal, pending
+from stedi.errors import LakeBusyError, UsageError
 from stedi.lake.home import open_home
 
 KEY = "the key of all histories"
-PARSED = {"timestamp": datetime.fromisoformat, "date": date.fromisoformat}
-
-
 Files = dict[str, tuple[Line, ...]]
 
 
@@ -54,6 +52,9 @@ class History:
         self._quiet = begun is not None
         self._tables: dict[str, Rows] = {}
         self.wholes: list[str] = []
+        self._erasures: list[Erasure] = []
+        self._asked: tuple[str, ...] = ()  # whose forgetting is to be finished
+        self._began = Erasure(frozenset(), frozenset())
 
     def __enter__(self) -> History:
         return self
@@ -81,8 +82,11 @@ class History:
         return [*self.files][number % len(self.files)] if self.files else None
 
     def vanish(self, name: str) -> None:
-        """Remove a landed file from the folder: its rows stay. One not landed stays there."""
-        if name in self._landed:
+        """Remove a landed file from the folder: its rows stay. One not landed stays there.
+
+        While a forgetting is unfinished all stay, since its count of a file is yet to be mended.
+        """
+        if name in self._landed and not self._asked:
             (self.landing / name).unlink(missing_ok=True)
 
     def run(self, **options: Any) -> None:
@@ -90,6 +94,7 @@ class History:
 
         `options` are those of `Lake.run`.
         """
+        self._finish_first()
         before = self.policy
         result = self.lake.run(self.landing, **options)
         if self._quiet and before == self.policy and not options.get("full"):
@@ -102,7 +107,8 @@ class History:
         self._landed |= set(self.files)
 
     def settle(self) -> None:
-        """A run, if there is news or the last one was killed."""
+        """The rest of a forgetting; a run, if there is news or something was killed."""
+        self.resume()
         if not self._quiet:
             self.run()
 
@@ -114,6 +120,71 @@ class History:
         self.lake.maintain()
         if self._quiet:
             self.check_tables()
+
+    def forget(self, people: Sequence[str]) -> None:
+        """Forget people, or go on with it: their lines, and no others, are out everywhere."""
+        found = self._unfinished
+        if not found:
+            self._asked = self._held(people)
+            self._began = Erasure(frozenset(self._asked), self._devices())
+        if self._asked:
+            self._forget(resume=bool(found))
+            if self._landed >= set(self.files):
+                self.check_tables()
+                if not (found and found.proving):  # then a run may have kept out what came since
+                    self._check_files(self._began)
+
+    def _forget(self, resume: bool) -> None:
+        spelled = [SPELLINGS[2](person) for person in self._asked]
+        try:
+            result = self.lake.forget(spelled, resume=resume)
+            assert result.proved, f"something of {spelled} is left: {result.proof.findings}"
+            self._asked = ()
+        finally:
+            if self._unfinished or not self._asked:
+                self._follow(self._began)
+
+    def _held(self, people: Sequence[str]) -> tuple[str, ...]:
+        """Those of whom anything is known; the others are refused."""
+        told = erasure.told(self.lake) + str(self._erasures)
+        unknown = [person for person in people if person not in told]
+        if unknown:
+            with pytest.raises(UsageError, match="nothing is held"):
+                self.lake.forget(people)
+        return tuple(person for person in people if person not in unknown)
+
+    def resume(self) -> None:
+        """Finish a forgetting that was killed, or start it again if it had changed nothing."""
+        if self._asked:
+            self.forget(self._asked)
+
+    @property
+    def _unfinished(self) -> Journal | None:
+        return pending(open_home(self.root / "lake"))
+
+    def _devices(self) -> frozenset[str]:
+        """What they claimed, and what was forgotten with them before."""
+        before = [one.devices for one in self._erasures if one.people & set(self._asked)]
+        return erasure.claimed(self.lake, self._asked).union(*before)
+
+    def _finish_first(self) -> None:
+        """No run starts while rows of people who are being forgotten may still be about."""
+        found = self._unfinished
+        if found and not found.proving:
+            with pytest.raises(LakeBusyError, match="--resume"):
+                self.lake.run(self.landing)
+            self.resume()
+
+    def _follow(self, new: Erasure) -> None:
+        """Take over the files as they are now; what was kept out of vanished ones still counts."""
+        old = [one for one in self._erasures if one is not new]
+        for name, lines in self.files.items():
+            if (self.landing / name).exists():
+                self.files[name] = erasure.left(self.landing / name, lines, new)
+            else:
+                gone = [line for line in lines if new.takes(line) and not any_takes(old, line)]
+                self.files[name] = tuple(line for line in lines if line not in gone)
+        self._erasures = [*old, new]
 
     def killed(self, tick: int, act: Callable[[], None]) -> None:
         """Something killed before (even ticks) or after (odd) the catalog's commit `tick // 2`.
@@ -138,18 +209,25 @@ class History:
     def truth(self) -> Truth:
         """What the tables must hold now."""
         lines = (line for lines in self.files.values() for line in lines)
-        return Truth(lines, self.policy, KEY.encode())
+        return Truth(lines, self.policy, KEY.encode(), self._erasures)
 
     def check_tables(self) -> None:
         """Every promoted table is what the rules make of the delivered lines."""
         self._tables = tables_of(self.lake)
-        _same(self._tables, self.truth().tables, "the rules")
+        check_same(self._tables, self.truth().tables, "the rules")
+
+    def _check_files(self, new: Erasure) -> None:
+        for name, lines in self.files.items():
+            theirs = [line for line in lines if new.takes(line)]
+            assert not (self.landing / name).exists() or not theirs, f"{name} still has {theirs}"
 
     def check_end(self, fresh: bool) -> None:
-        """The account is that of the rules; the whole is that of a `fresh` full run."""
-        account = account_of(self.lake)
-        for name, expected in self.truth().account.items():
-            found = _without_reasons(account[name]) if name in LANDING else account[name]
+        """Account and quarantine are those of the rules; all is that of a `fresh` full run."""
+        account, truth = account_of(self.lake), self.truth()
+        bad = quarantine_of(self.lake)
+        assert bad == truth.bad, f"quarantine: {bad}; by the rules {truth.bad}"
+        for name, expected in truth.account.items():
+            found = without_causes(account[name]) if name in LANDING else account[name]
             assert found == expected, f"account of {name}: {found}; by the rules {expected}"
         if fresh:
             self._check_fresh(account)
@@ -159,55 +237,10 @@ class History:
             _write(self.root / "all" / name, lines)
         (self.root / "all" / "customer").mkdir(parents=True, exist_ok=True)
         with create_lake(self.root / "fresh", self.policy) as lake:
+            erasure.tell(self.lake, lake)
             lake.run(self.root / "all")
-            _same(self._tables, tables_of(lake), "a fresh full run")
+            check_same(self._tables, tables_of(lake), "a fresh full run")
             assert account == account_of(lake)
-
-
-def account_of(lake: Lake) -> dict[str, Account]:
-    """The account by table; what it says went out must be what is stored."""
-    lines = lake.account()
-    assert [line for line in lines if not line.balanced] == []
-    return {
-        line.table.split(".")[1]: Account(line.rows_in, line.rows_out, dict(line.excluded))
-        for line in lines
-    }
-
-
-def _without_reasons(account: Account) -> Account:
-    quarantined = sum(account.excluded.values())
-    return replace(account, excluded={"quarantined": quarantined} if quarantined else {})
-
-
-def tables_of(lake: Lake) -> dict[str, Rows]:
-    """Every promoted table as counted rows, read with one query."""
-    sql = " UNION ALL ".join(
-        f"SELECT '{n}' AS name, CAST(to_json(t) AS VARCHAR) AS row FROM {n} t" for n in PROMOTED
-    )
-    found: dict[str, Rows] = {name: Counter() for name in PROMOTED}
-    for line in lake.sql(sql):
-        found[line["name"]][_values(line["name"], json.loads(line["row"]))] += 1
-    return found
-
-
-def _values(table: str, row: dict[str, Any]) -> tuple[Any, ...]:
-    kinds = {column.name: column.type for column in load_tables()[table].columns}
-    assert row.keys() == kinds.keys(), f"{table} has the columns {[*row]}"
-    return tuple(_value(kinds[name], row[name]) for name in COLUMNS[table])
-
-
-def _value(kind: str, value: Any) -> Any:
-    found = PARSED[kind](value) if kind in PARSED and value is not None else value
-    if isinstance(found, datetime):
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
-    return found
-
-
-def _same(found: dict[str, Rows], expected: dict[str, Rows], by: str) -> None:
-    for name, rows in expected.items():
-        missing, extra = rows - found[name], found[name] - rows
-        assert not missing, f"{name}: by {by} there are also {list(missing.elements())}"
-        assert not extra, f"{name}: by {by} there are no {list(extra.elements())}"
 
 
 def _write(path: Path, lines: Sequence[Line]) -> None:

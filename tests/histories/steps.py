@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from histories.driver import History
-from histories.lines import Line
+from histories.lines import NOBODY, PEOPLE, Line
 
 
 class Event(Protocol):
@@ -93,6 +93,22 @@ class Maintain:
 
     def take(self, history: History) -> None:
         _take(history, self.killed, lambda: history.maintain(self.keep))
+
+
+@dataclass(frozen=True)
+class Forget:
+    """People are forgotten, perhaps killed at a tick: a later step, or the end, finishes it.
+
+    They are given by number; None is somebody who never was a customer.
+    """
+
+    people: tuple[int | None, ...]
+    killed: int | None = None
+
+    def take(self, history: History) -> None:
+        history.resume()
+        people = [NOBODY if who is None else PEOPLE[who] for who in self.people]
+        _take(history, self.killed, lambda: history.forget(people))
 
 
 def _take(history: History, killed: int | None, act: Callable[[], None]) -> None:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from helpers import FEEDS, PROMOTED, Row, moment
+from histories.erasure import Erasure, any_takes
 from histories.lines import Customer, Line, Malformed, Reading, Step
 from stedi.contract import load_tables
 from stedi.people import pseudonym
 
 Rows = Counter[tuple[Any, ...]]
+FORGOTTEN = "forgotten person"
 COLUMNS = {name: tuple(c.name for c in load_tables()[name].columns) for name in PROMOTED}
 
 
 @dataclass(frozen=True)
 class Account:
-    """Rows of one table: in, out, excluded by reason. Landing tables have one reason."""
+    """Rows of one table: in, out, excluded by reason. Landing tables have two reasons."""
 
     rows_in: int
     rows_out: int
@@ -27,28 +29,37 @@ class Account:
 
 
 class Truth:
-    """Tables and account of a lake that was given these lines, by the rules of the design."""
+    """Tables and account of a lake that was given these lines, by the rules of the design.
 
-    def __init__(self, lines: Iterable[Line], policy: str, key: bytes) -> None:
+    Lines of forgotten people that are still delivered are kept out; `bad` are feed and text of
+    the quarantined lines.
+    """
+
+    def __init__(
+        self, lines: Iterable[Line], policy: str, key: bytes, erasures: Sequence[Erasure] = ()
+    ) -> None:
         self.policy, self.key = policy, key
         self.tables: dict[str, Rows] = {}
         self.account: dict[str, Account] = {}
-        self._take(list(lines))
+        self._take(list(lines), erasures)
         self._customer_trusted()
         self._accelerometer_trusted()
         self._customers_curated()
         self._step_trainer_trusted()
         self._machine_learning_curated()
 
-    def _take(self, lines: list[Line]) -> None:
+    def _take(self, delivered: list[Line], erasures: Sequence[Erasure]) -> None:
+        lines = [line for line in delivered if not any_takes(erasures, line)]
         self.customers = [line for line in lines if isinstance(line, Customer)]
         self.readings = [line for line in lines if isinstance(line, Reading)]
         self.steps = [line for line in lines if isinstance(line, Step)]
+        self.bad = Counter((line.feed, line.text) for line in lines if isinstance(line, Malformed))
+        came, left = (Counter(line.feed for line in some) for some in (delivered, lines))
         for feed, table in FEEDS.items():
-            delivered = [line for line in lines if line.feed == feed]
-            bad = sum(isinstance(line, Malformed) for line in delivered)
-            excluded = {"quarantined": bad} if bad else {}
-            self.account[table.name] = Account(len(delivered), len(delivered) - bad, excluded)
+            bad = sum(often for (of, _), often in self.bad.items() if of == feed)
+            reasons = {"quarantined": bad, FORGOTTEN: came[feed] - left[feed]}
+            excluded = {reason: rows for reason, rows in reasons.items() if rows}
+            self.account[table.name] = Account(came[feed], left[feed] - bad, excluded)
         self.since = {line.person: self._since(line.person) for line in self.customers}
         self.claimed: dict[int, set[str]] = defaultdict(set)
         for line in self.customers:
