@@ -103,7 +103,7 @@ def _forgotten(bench: Bench, number: int) -> Cost:
     people = [crowd.Person(n, site.state.seed) for n in site.choose(consenting=True)]
     addresses = site.folder / "forget.txt"
     addresses.write_text("".join(f"{person.email}\n" for person in people))
-    words = ("subject", "forget", "--yes", str(addresses))
+    words = ("subject", "forget", "--yes", "--file", str(addresses))
     done = cost(bench, "forget", number, lambda: site.stedi(*words), people=len(people))
     site.spoil()
     site.state.holders = sorted(set(site.state.holders) - {person.number for person in people})
