@@ -34,8 +34,8 @@ from sklearn.metrics import f1_score
 from sklearn.model_selection import GroupShuffleSplit
 
 import stedi
-from stedi.account import pseudonym
 from stedi.api import Lake
+from stedi.people import pseudonym
 
 HERTZ = 20
 WINDOW = 21  # instants: one second around the instant in question

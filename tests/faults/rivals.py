@@ -70,7 +70,10 @@ def waiting_run(shop: Shop, delivery: int) -> list[str]:
 
 
 def reader_across_a_run(shop: Shop, delivery: int) -> list[str]:
-    """What is wrong with tables whose reading began before a run and ended after it."""
+    """What is wrong with tables whose reading began before a run and ended after it.
+
+    Rows that nobody has begun to read are those of the version there is when somebody does.
+    """
     shop.restore(delivery)
     return list(result_of(lambda: _read_across(shop, delivery)))
 
@@ -84,8 +87,12 @@ def _read_across(shop: Shop, delivery: int) -> list[str]:
         wait(fork(lambda: run(shop)))
         seen = {name: sum(map(len, batches)) for name, batches in started.items()}
         late = {name: len(rows.to_arrow()) for name, rows in lazy.items()}
-    before = {name: len(shop.contents(delivery - 1)[name]) for name in names}
-    return [f"{found} instead of {before}" for found in (seen, late) if found != before]
+    before, after = (
+        {name: len(shop.contents(number)[name]) for name in names}
+        for number in (delivery - 1, delivery)
+    )
+    pairs = ((seen, before), (late, after))
+    return [f"{found} instead of {due}" for found, due in pairs if found != due]
 
 
 def readers_during_a_run(shop: Shop, delivery: int) -> list[str]:

@@ -32,6 +32,11 @@ def test_an_interrupted_run_says_so(nursery: Nursery, shop: Shop, number: int) -
     assert "stopped" in nursery.call(last_words, shop, number)
 
 
+def _hears_interrupts() -> None:
+    """What is started in the background of a shell would ignore them."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_started_program_stops_on_a_signal(
     nursery: Nursery, shop: Shop, shim: Path, number: int
@@ -44,6 +49,7 @@ def test_a_started_program_stops_on_a_signal(
         env=environment() | stop | {"FAULTS_NTH": "9"},
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_hears_interrupts,
     )
     assert os.WIFSTOPPED(os.waitpid(program.pid, os.WUNTRACED)[1])
     program.send_signal(number)
