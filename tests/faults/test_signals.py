@@ -49,7 +49,7 @@ def test_a_started_program_stops_on_a_signal(
         env=environment() | stop | {"FAULTS_NTH": "9"},
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=_hears_interrupts,
+        preexec_fn=_hears_interrupts,  # noqa: PLW1509, it takes no lock
     )
     assert os.WIFSTOPPED(os.waitpid(program.pid, os.WUNTRACED)[1])
     program.send_signal(number)
