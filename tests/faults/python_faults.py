@@ -20,7 +20,7 @@ from pyiceberg.io.pyarrow import PyArrowFile
 from sqlalchemy.exc import OperationalError
 
 import stedi.lake.io
-from stedi.engines.duckdb import clean, engine, forgotten, scoped, text, verdicts
+from stedi.engines.duckdb import clean, engine, forgotten, sql, text
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
@@ -43,7 +43,7 @@ class PythonFaults:
         self._wrap(PyArrowFile, "create", self._os_error, lambda file, *_: file._path)
         for name in ("write", "close"):
             self._wrap(stedi.lake.io._DurableStream, name, self._os_error, lambda s, *_: s._path)
-        for user in (clean, engine, forgotten, scoped, text, verdicts):
+        for user in (clean, engine, forgotten, sql, text):
             self._wrap(user, "write", self._os_error, lambda _, select, target, *m: target.location)
         for name in ("commit_table", "create_table", "create_namespace"):
             self._wrap(SqlCatalog, name, _catalog_error, self._commit)

@@ -84,5 +84,5 @@ def _set(wide: float = 2) -> Iterator[None]:
     """One key for all lakes; from which share of the candidates on a part is made as a whole."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STEDI_PSEUDONYM_KEY", KEY)
-        patch.setattr("stedi.engines.duckdb.scoped.WIDE", wide)
+        patch.setattr("stedi.engines.sql.part.WIDE", wide)
         yield

@@ -20,7 +20,8 @@ from histories.directed import DIRECTED
 from histories.stage import Stage, live
 from histories.steps import Plot
 from histories.test_histories import HUNT
-from stedi.engines.duckdb import DuckDBEngine, scope, scoped
+from stedi.engines.duckdb import DuckDBEngine
+from stedi.engines.sql import part, scope
 from stedi.errors import StediError
 from stedi.landing.keepout import Keepout
 
@@ -72,28 +73,28 @@ def late_partners_missed(patch: Patch) -> None:
 
 def nobody_touched(patch: Patch) -> None:
     """News of customers touches no readings."""
-    patch.setattr(scope, "_changed_people", lambda *_: None)
+    patch.setattr(scope, "_changed_people", lambda *_: [])
 
 
 def old_rows_stay(patch: Patch) -> None:
     """What a person in scope has on days out of scope stays as it is."""
-    patch.setattr(scoped._Part, "judge_people", lambda part: "")
+    patch.setattr(part._Part, "judge_people", lambda part: "")
 
 
 def second_claimant_alone(patch: Patch) -> None:
     """News of a device touches who brings it, not who else claims it."""
     close = scope._close
 
-    def without_devices(connection: Any, *rest: Any) -> Any:
-        connection.execute("UPDATE changed SET device = NULL WHERE person IS NOT NULL")
-        return close(connection, *rest)
+    def without_devices(session: Any, task: Any, base: Any, changed: list[str]) -> Any:
+        people = [f"SELECT person, CAST(NULL AS STRING) AS device FROM ({s})" for s in changed]
+        return close(session, task, base, people)
 
     patch.setattr(scope, "_close", without_devices)
 
 
 def lost_readings_touch_nobody(patch: Patch) -> None:
     """That a person's readings are gone does not touch the person."""
-    patch.setattr(scope, "_of_readings", lambda *_: None)
+    patch.setattr(scope, "_of_readings", lambda *_: [])
 
 
 def begun_is_done(patch: Patch) -> None:

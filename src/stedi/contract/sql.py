@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,11 @@ from pathlib import Path
 from stedi.contract.table import Table, load_tables
 
 SOURCE_DIALECT = "databricks"
+# People and their pseudonyms, as machine_learning_curated computes them.
+PSEUDONYMS = (
+    "SELECT person, sha2(unhex(:outer_pad) || unhex(sha2(unhex(:inner_pad) || "
+    "encode(person, 'UTF-8'), 256)), 256) AS subject_id FROM scope_persons"
+)
 KEPT = Path(__file__).with_name("translated.json")
 
 
@@ -42,8 +48,9 @@ def _translate(sql: str, dialect: str) -> str:
 
 
 def used(params: Mapping[str, str], sql: str) -> dict[str, str]:
-    """The parameters that a translated query names: engines refuse any other."""
-    return {key: value for key, value in params.items() if f"${key}" in sql}
+    """The parameters that a query names, as :name or $name: engines refuse any other."""
+    named = set(re.findall(r"[:$]([a-z_]+)", sql))
+    return {key: value for key, value in params.items() if key in named}
 
 
 def statements(table: Table) -> list[str]:
@@ -53,8 +60,8 @@ def statements(table: Table) -> list[str]:
 
 def translations(dialect: str = "duckdb") -> dict[str, str]:
     """What translated.json holds, made anew."""
-    found = (sql for table in load_tables().values() for sql in statements(table))
-    return {_key(sql, dialect): _translate(sql, dialect) for sql in found}
+    found = [sql for table in load_tables().values() for sql in statements(table)]
+    return {_key(sql, dialect): _translate(sql, dialect) for sql in (*found, PSEUDONYMS)}
 
 
 if __name__ == "__main__":

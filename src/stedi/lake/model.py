@@ -53,7 +53,8 @@ class Field:
 class Source:
     """A readable version of a table: its columns and the files that hold its rows.
 
-    `where` is a condition in SQL on the rows that count; empty: all.
+    `snapshot` is the one that holds just these files, if there is one. `where` is a condition
+    in SQL on the rows that count; empty: all.
     """
 
     name: str
@@ -69,7 +70,13 @@ class Source:
 
     def on(self, days: Sequence[date]) -> Source:
         """The same table, restricted to the files that may hold one of the days, in order."""
-        return replace(self, files=[file for file in self.files if file.touches(days)])
+        return self.of([file for file in self.files if file.touches(days)])
+
+    def of(self, files: Sequence[DataFile]) -> Source:
+        """The same table, restricted to some of its files."""
+        return replace(
+            self, files=files, snapshot=self.snapshot if len(files) == len(self.files) else None
+        )
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def batches(store: Store) -> dict[str, int]:
 
 def settled(source: Source, landed: Mapping[str, int]) -> Source:
     """The rows of ops.files or quarantine that count."""
-    return replace(source, files=[file for file in source.files if _counts(file, landed)])
+    return source.of([file for file in source.files if _counts(file, landed)])
 
 
 def _counts(file: DataFile, landed: Mapping[str, int]) -> bool:
@@ -120,7 +120,7 @@ def retire(store: Store, engine: Engine) -> None:
         for batch in set(current.values()):
             files = [file for file, last in current.items() if last == batch]
             older = [f for f in table.source().files if _batch(f) != batch]
-            source = replace(table.source(), files=older)
+            source = table.source().of(older)
             gone, kept = engine.without(source, table.target(), "file", files)
             if gone:
                 table.publish(kept, table.inherited(), removed=gone)

@@ -7,7 +7,6 @@ the order of their event times, so that the bounds of each file stay narrow.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import date
 from itertools import groupby
 from pathlib import Path
@@ -84,7 +83,7 @@ def compact(table: StoredTable, engine: Engine, together: Sequence[list[DataFile
     try:
         for group in together:
             written.append(_new_path(target))
-            _rewrite(engine, replace(source, files=group), written[-1])
+            _rewrite(engine, source.of(group), written[-1])
     except BaseException:
         remove_files(written)
         raise

@@ -13,9 +13,10 @@ import duckdb
 
 from stedi.engines.base import LandTask
 from stedi.engines.duckdb import typed
-from stedi.engines.duckdb.session import TYPES, literal, name, pattern
+from stedi.engines.duckdb.session import TYPES, literal, pattern
 from stedi.engines.duckdb.ticking import ticking
 from stedi.engines.duckdb.writing import write
+from stedi.engines.sql.session import name
 from stedi.errors import StorageError
 from stedi.feeds.inspect import Inspected
 from stedi.lake.durable import remove_files

@@ -21,22 +21,24 @@ from stedi.engines.base import (
     Refreshed,
     RefreshTask,
 )
-from stedi.engines.duckdb import checks, user
+from stedi.engines.duckdb import user
 from stedi.engines.duckdb.clean import land_clean
 from stedi.engines.duckdb.forgotten import keep_out, without_rows
 from stedi.engines.duckdb.loose import as_text
-from stedi.engines.duckdb.refresh import refresh
 from stedi.engines.duckdb.session import (
     TYPES,
     connect,
     literal,
-    make_views,
-    name,
     rows_of,
     storage_errors,
 )
+from stedi.engines.duckdb.sql import DuckDBSession
 from stedi.engines.duckdb.text import TextLanding
 from stedi.engines.duckdb.writing import write
+from stedi.engines.sql import checks
+from stedi.engines.sql.refresh import refresh
+from stedi.engines.sql.session import name
+from stedi.engines.sql.views import everything, show
 from stedi.feeds.inspect import Inspected
 from stedi.lake.durable import remove_files
 from stedi.lake.model import DataFile, Query, Source, Target
@@ -86,13 +88,15 @@ class DuckDBEngine:
 
     def refresh(self, task: RefreshTask) -> Refreshed:
         """Run a verdict query slice by slice and write what it promotes."""
-        return refresh(self._connection, task)
+        with storage_errors(task.target.location):
+            return refresh(DuckDBSession(self._connection), task)
 
     def check(self, table: Table, sources: Mapping[str, Source], params: Params) -> list[Finding]:
         """Run the declared checks of a table."""
         with storage_errors(table.full_name):
-            make_views(self._connection, sources)
-            return checks.run(self._connection, table, params)
+            session = DuckDBSession(self._connection)
+            show(session, sources, everything(session))
+            return checks.run(session, table, params)
 
     def query(self, query: Query) -> pa.RecordBatchReader:
         """Stream the result of a query; QueryError if it does not parse, bind or run."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Container, Sequence
-from dataclasses import replace
+
+import duckdb
 
 from stedi.contract import Table, load_tables
 from stedi.engines.base import KeptOut, Params
-from stedi.engines.duckdb.session import name, pattern, rows_of
-from stedi.engines.duckdb.verdicts import Connection
+from stedi.engines.duckdb.session import pattern, rows_of
 from stedi.engines.duckdb.writing import write
+from stedi.engines.sql.session import name
 from stedi.feeds.told import addresses, serials
 from stedi.lake.model import Source, Target
 
+Connection = duckdb.DuckDBPyConnection
 _LINES = 10_000  # held at once
 
 
@@ -34,7 +36,7 @@ def without_rows(
     touched = {path for path, _ in found}
     if not touched:
         return [], [], 0
-    part = replace(source, files=[file for file in source.files if file.path in touched])
+    part = source.of([file for file in source.files if file.path in touched])
     added = write(connection, f"SELECT * FROM ({rows_of(part)}) WHERE NOT ({where})", target)
     return sorted(touched), [file.path for file in added], sum(rows for _, rows in found)
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from stedi.contract import Column, Table
-from stedi.engines.duckdb.session import TYPES, name
-from stedi.engines.duckdb.typed import INT32, announced, count
+from stedi.engines.duckdb.session import TYPES
+from stedi.engines.duckdb.typed import INT32, alike, announced, count
+from stedi.engines.sql.session import name
 from stedi.feeds.judge import DAY_MS, EARLIEST_MS, EMAILS
 
 _DIGITS = "('-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9')"
@@ -71,7 +72,8 @@ def _sound(column: Column, now_ms: int) -> str:
             )
         case _:
             sound = _is_text(field)
-            sound += f" AND contains({field}, '@')" if column.name in EMAILS else ""
+            if column.name in EMAILS:
+                sound += f" AND contains({field}, '@') AND {alike(field)}"
     return f"({sound})" if column.required else f"({field} IS NULL OR ({sound}))"
 
 

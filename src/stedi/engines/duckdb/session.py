@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
 
+from stedi.engines.sql.session import name
 from stedi.errors import StediError, StorageError, storage_error
 from stedi.lake.model import Field, Source
 
@@ -57,11 +57,6 @@ def pattern(path: str) -> str:
     return literal(re.sub(r"([*?[])", r"[\1]", path))
 
 
-def name(text: str) -> str:
-    """A SQL identifier."""
-    return '"' + text.replace('"', '""') + '"'
-
-
 def rows_of(source: Source) -> str:
     """A SELECT over the files of a source, columns found by field id whatever the file says."""
     if not source.files:
@@ -76,46 +71,6 @@ def rows_of(source: Source) -> str:
     )
     rows = f"SELECT * FROM read_parquet([{files}], schema=MAP {{{schema}}})"
     return f"{rows} WHERE {source.where}" if source.where else rows
-
-
-def rows_on(source: Source, time: str, days: Sequence[date]) -> str:
-    """The rows of a source whose event time falls on one of the days (in order, UTC)."""
-    kept = source.on(days)
-    if all(file.within(days) for file in kept.files):
-        return rows_of(kept)
-    return f"SELECT * FROM ({rows_of(kept)}) WHERE {on_days(time, days)}"
-
-
-def on_days(time: str, days: Sequence[date]) -> str:
-    """A condition: the event time falls on one of the UTC days, which are in order."""
-    column = name(time)
-    return (
-        "("
-        + " OR ".join(
-            f"({column} >= TIMESTAMPTZ '{start} 00:00:00+00' "
-            f"AND {column} < TIMESTAMPTZ '{end} 00:00:00+00')"
-            for start, end in stretches(days)
-        )
-        + ")"
-    )
-
-
-def stretches(days: Sequence[date]) -> Iterator[tuple[date, date]]:
-    """Days in order as [start, end) of days that follow each other."""
-    one = timedelta(days=1)
-    start = end = days[0]
-    for day in days:
-        if day > end:
-            yield start, end
-            start = day
-        end = day + one
-    yield start, end
-
-
-def make_views(connection: duckdb.DuckDBPyConnection, sources: Mapping[str, Source]) -> None:
-    """One view per source, under its bare name."""
-    for view, source in sources.items():
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW {name(view)} AS {rows_of(source)}")
 
 
 def copy_options(fields: list[Field]) -> str:

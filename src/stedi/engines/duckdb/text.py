@@ -18,8 +18,9 @@ import pyarrow as pa
 from stedi.engines.arrow import write_rows
 from stedi.engines.base import Counted, LandTask, Widen
 from stedi.engines.duckdb import loose, typed
-from stedi.engines.duckdb.session import TYPES, literal, name
+from stedi.engines.duckdb.session import TYPES, literal
 from stedi.engines.duckdb.writing import write
+from stedi.engines.sql.session import name
 from stedi.feeds.inspect import Inspected
 from stedi.feeds.judge import MOST_EXTRAS, Judge, widen
 from stedi.feeds.raw import BLOCK, read_lines

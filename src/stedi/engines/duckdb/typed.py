@@ -12,8 +12,9 @@ from __future__ import annotations
 import json
 
 from stedi.contract import Column, Table
-from stedi.engines.duckdb.session import literal, name
-from stedi.feeds.judge import DAY_MS, EARLIEST_MS
+from stedi.engines.duckdb.session import literal
+from stedi.engines.sql.session import name
+from stedi.feeds.judge import DAY_MS, EARLIEST_MS, EMAILS, UNALIKE
 
 INT32 = 2**31
 
@@ -83,12 +84,17 @@ def sound(column: Column, now_ms: int) -> str:
         case "int":
             return f"{field} BETWEEN {-INT32} AND {INT32 - 1} AND {field} = floor({field})"
         case _:
-            return _stood_in_quotes(field)
+            if column.name in EMAILS:
+                return f"contains({field}, '@') AND {_stood_in_quotes(field)} AND {alike(field)}"
+            return f"{field} LIKE '________-____-%' AND {_stood_in_quotes(field)}"
 
 
 def _stood_in_quotes(field: str) -> str:
-    """True for e-mail addresses and UUIDs; false for any text a bare JSON value turns into."""
-    return (
-        f"(contains({field}, '@') OR {field} LIKE '________-____-%') "
-        f"AND NOT starts_with({field}, '[') AND NOT starts_with({field}, '{{')"
-    )
+    """With an @ or a UUID's hyphens in it: true for text, false for what else JSON may hold."""
+    return f"NOT starts_with({field}, '[') AND NOT starts_with({field}, '{{')"
+
+
+def alike(field: str) -> str:
+    """A condition: no character of the address is one that engines read differently."""
+    unalike = literal(f"[{UNALIKE}]")
+    return f"(strlen({field}) = length({field}) OR NOT regexp_matches({field}, {unalike}))"

@@ -10,7 +10,8 @@ import duckdb
 import pyarrow as pa
 
 from stedi.contract import load_tables
-from stedi.engines.duckdb.session import connect, interruptions, literal, name, rows_of
+from stedi.engines.duckdb.session import connect, interruptions, literal, rows_of
+from stedi.engines.sql.session import name
 from stedi.errors import QueryError, StorageError
 from stedi.lake.model import Query
 

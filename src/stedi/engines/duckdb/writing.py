@@ -9,7 +9,8 @@ from uuid import uuid4
 
 import duckdb
 
-from stedi.engines.duckdb.session import copy_options, literal, name, storage_errors
+from stedi.engines.duckdb.session import copy_options, literal, storage_errors
+from stedi.engines.sql.session import name
 from stedi.lake.model import DataFile, Target
 
 

@@ -4,41 +4,38 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import duckdb
-
 from stedi.contract import Check, Table, load_tables
-from stedi.contract.sql import translate, used
 from stedi.engines.base import Finding, Params
-from stedi.engines.duckdb.session import name
+from stedi.engines.sql.session import Session, name
 
 
-def run(connection: duckdb.DuckDBPyConnection, table: Table, params: Params) -> list[Finding]:
+def run(session: Session, table: Table, params: Params) -> list[Finding]:
     """All checks of a table over the views of its tables, counted in one query."""
-    queries = [_broken(table, check) for check in table.checks]
+    queries = [_broken(session, table, check) for check in table.checks]
     if not queries:
         return []
     counts = " UNION ALL ".join(
         f"SELECT {position} AS position, (SELECT count(*) FROM ({query})) AS broken"
         for position, query in enumerate(queries)
     )
-    broken = dict(connection.execute(counts, used(params, counts)).fetchall())
+    broken = dict(session.rows(counts, params))
     return [
         Finding(
             check,
             table.full_name,
             broken[position],
-            _example(connection, query, params) if broken[position] else "",
+            _example(session, query, params) if broken[position] else "",
         )
         for position, (check, query) in enumerate(zip(table.checks, queries, strict=True))
     ]
 
 
-def _example(connection: duckdb.DuckDBPyConnection, query: str, params: Params) -> str:
+def _example(session: Session, query: str, params: Params) -> str:
     """One of the rows as words, without what may name a person."""
     columns = (column for table in load_tables().values() for column in table.columns)
     personal = {"person"} | {column.name for column in columns if column.pii != "none"}
     first = f"SELECT * FROM ({query}) LIMIT 1"
-    rows = connection.sql(first, params=used(params, query)).to_arrow_table().to_pylist()
+    rows = session.arrow(first, params).to_pylist()
     shown = {key: value for key, value in rows[0].items() if key not in personal} if rows else {}
     return ", ".join(f"{key} {_plain(value)}" for key, value in shown.items())
 
@@ -47,7 +44,7 @@ def _plain(value: object) -> str:
     return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
 
 
-def _broken(table: Table, check: Check) -> str:
+def _broken(session: Session, table: Table, check: Check) -> str:
     view = name(table.name)
     match check.kind:
         case "unique":
@@ -69,4 +66,4 @@ def _broken(table: Table, check: Check) -> str:
                 f"AND {newest} < now() - INTERVAL {check.days} DAY"
             )
         case _:
-            return translate(check.sql, "duckdb")
+            return session.house(check.sql)

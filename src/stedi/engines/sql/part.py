@@ -10,25 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from datetime import date
 
 from stedi.contract import load_tables
 from stedi.engines.base import Base, Extent, Refreshed, RefreshTask, Tally
-from stedi.engines.duckdb.scope import Scope
-from stedi.engines.duckdb.session import name, rows_of, rows_on
-from stedi.engines.duckdb.verdicts import (
-    PROMOTED,
-    Connection,
-    copy,
-    days_of,
-    judge,
-    promoted,
-    slices,
-    tally,
-)
-from stedi.engines.duckdb.views import of_people, on_days_only, show, theirs
-from stedi.engines.duckdb.writing import write
+from stedi.engines.sql.scope import Scope
+from stedi.engines.sql.session import PROMOTED, Session, days_of, rows_on, slices
+from stedi.engines.sql.views import of_people, on_days_only, show, theirs
 from stedi.lake.durable import remove_files
 from stedi.lake.model import DataFile, Source
 
@@ -38,15 +26,13 @@ MUCH = "so much changed"
 MISFIT = "its account did not fit its rows"
 
 
-def refresh_scope(
-    connection: Connection, task: RefreshTask, base: Base, scope: Scope
-) -> Refreshed | str:
+def refresh_scope(session: Session, task: RefreshTask, base: Base, scope: Scope) -> Refreshed | str:
     """Replace the days and people in scope; or why all must be made anew.
 
     That is if the scope is too wide for a part to pay, or if the published version does not
     hold what its account says.
     """
-    part = _Part(connection, task, base, scope)
+    part = _Part(session, task, base, scope)
     with closing(part), ExitStack() as undo:
         undo.callback(lambda: remove_files(file.path for file in (*part.fresh, *part.carried)))
         if why := part.judge_days() or part.judge_people():
@@ -66,8 +52,8 @@ def refresh_scope(
 class _Part:
     """The part of a table in scope, before and after."""
 
-    def __init__(self, connection: Connection, task: RefreshTask, base: Base, scope: Scope) -> None:
-        self._connection = connection
+    def __init__(self, session: Session, task: RefreshTask, base: Base, scope: Scope) -> None:
+        self._session = session
         self._task = task
         self._base = base
         self._scope = scope
@@ -100,8 +86,10 @@ class _Part:
         return self._task.sources[self._task.table.candidates]
 
     def _counted(self, sources: Mapping[str, Source]) -> list[tuple[date, int]]:
-        rows = rows_on(sources[self._task.table.candidates], self._time, self._scope.days)
-        return days_of(self._connection, rows, self._time)
+        rows = rows_on(
+            self._session, sources[self._task.table.candidates], self._time, self._scope.days
+        )
+        return days_of(self._session, rows, self._time)
 
     def _judge_slices(
         self,
@@ -111,12 +99,13 @@ class _Part:
     ) -> Tally:
         """Judge days of candidates; write what is promoted if there is a list for the files."""
         total = Tally()
-        for part in slices(counted):
-            show(self._connection, self._direct(sources), on_days_only(part.days))
-            counts = judge(self._connection, self._task.table, self._task.params)
+        target = self._task.target if files is not None else None
+        for part in slices(counted, self._session.rows_a_slice):
+            show(self._session, self._direct(sources), on_days_only(self._session, part.days))
+            judged = self._session.judge(self._task.table, self._task.params, target, part)
             if files is not None:
-                files += copy(self._connection, self._task.target, part)
-            total += tally(counts, promoted(self._connection))
+                files += judged.files
+            total += judged.tally
         return total
 
     def _direct(self, sources: Mapping[str, Source]) -> dict[str, Source]:
@@ -130,38 +119,29 @@ class _Part:
             return MUCH
         if not self._hold(self._base.sources):
             return MUCH
-        counts = judge(self._connection, self._task.table, self._task.params)
-        before = tally(counts, promoted(self._connection))
-        self.before += before
+        before = self._session.judge(self._task.table, self._task.params, None)
+        self.before += before.tally
         return "" if self._take_out() == before.rows_out else MISFIT
 
     def _judge_theirs(self) -> bool:
         if not self._hold(self._task.sources):
             return False
-        counts = judge(self._connection, self._task.table, self._task.params)
-        counted = days_of(self._connection, PROMOTED, self._task.target.day_column)
-        written = [
-            file
-            for part in slices(counted)
-            for file in copy(self._connection, self._task.target, part)
-        ]
-        self.fresh += written
-        self.tally += tally(counts, sum(file.rows for file in written))
+        judged = self._session.judge(self._task.table, self._task.params, self._task.target)
+        self.fresh += judged.files
+        self.tally += judged.tally
         return True
 
     def _hold(self, sources: Mapping[str, Source]) -> bool:
         """Read the rows of the people in scope once; False if there are too many to hold."""
         for source in self._direct(sources).values():
-            view, held = name(source.name), name(f"their_{source.name}")
+            held = f"their_{source.name}"
             time = load_tables()[source.name].time
-            select = f"SELECT * FROM {held}" if time else rows_of(source)
+            select = f"SELECT * FROM {held}" if time else self._session.rows_of(source)
             if time and self._held.get(held) != self._content(source):
-                rows = of_people(self._connection, self._scope.days)(source, time)
-                self._connection.execute(
-                    f"CREATE OR REPLACE TEMP TABLE {held} AS {rows} LIMIT {ROWS_TO_HOLD + 1}"
-                )
+                rows = of_people(self._session, self._scope.days)(source, time)
+                self._session.hold(held, f"{rows} LIMIT {ROWS_TO_HOLD + 1}")
                 self._held[held] = self._content(source)
-            self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {select}")
+            self._session.show(source.name, select)
         return all(self._rows(held) <= ROWS_TO_HOLD for held in self._held)
 
     def _content(self, source: Source) -> object:
@@ -170,21 +150,18 @@ class _Part:
         return True if landed else {file.path for file in source.files}
 
     def _rows(self, table: str) -> int:
-        return int(self._connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+        return int(self._session.rows(f"SELECT count(*) FROM {table}")[0][0])
 
     def _take_out(self) -> int:
         """Write the files that hold old rows of theirs again without; how many rows went."""
         column = self._task.target.day_column
-        touched = {day for day, _ in days_of(self._connection, PROMOTED, column)}
+        touched = {day for day, _ in days_of(self._session, PROMOTED, column)}
         gone = 0
         for day in sorted(touched):
             files = [f for f in self._base.published.files if f.touches([day])]
-            rest = f"SELECT * FROM ({rows_of(replace(self._base.published, files=files))}) "
-            kept = write(
-                self._connection,
-                f"{rest} WHERE NOT {theirs(self._task.table.name)}",
-                self._task.target,
-            )
+            rest = f"SELECT * FROM ({self._session.rows_of(self._base.published.of(files))}) "
+            others = f"{rest} WHERE NOT {theirs(self._task.table.name)}"
+            kept = self._session.write(others, self._task.target)
             self.carried += kept
             self.removed += [file.path for file in files]
             gone += sum(file.rows for file in files) - sum(file.rows for file in kept)
@@ -192,5 +169,4 @@ class _Part:
 
     def close(self) -> None:
         """Drop what was held."""
-        for held in self._held:
-            self._connection.execute(f"DROP TABLE IF EXISTS {held}")
+        self._session.drop(*self._held)

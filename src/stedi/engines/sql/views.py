@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
-import duckdb
-
 from stedi.contract import load_tables
-from stedi.engines.duckdb.session import literal, name, on_days, rows_of, rows_on
+from stedi.engines.sql.session import Session, name, on_days, rows_on
 from stedi.errors import ContractError
 from stedi.lake.model import Source
 
@@ -17,28 +15,32 @@ MOST_VALUES = 5_000
 Part = Callable[[Source, str], str]
 
 
-def show(connection: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], part: Part) -> None:
+def show(session: Session, sources: Mapping[str, Source], part: Part) -> None:
     """One view per source under its bare name; of tables of readings only a part.
 
     A part makes a SELECT from a source and its event-time column.
     """
     for source in sources.values():
         time = load_tables()[source.name].time
-        select = part(source, time) if time else rows_of(source)
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW {name(source.name)} AS {select}")
+        session.show(source.name, part(source, time) if time else session.rows_of(source))
 
 
-def on_days_only(days: Sequence[date]) -> Part:
+def everything(session: Session) -> Part:
+    """All rows."""
+    return lambda source, time: session.rows_of(source)
+
+
+def on_days_only(session: Session, days: Sequence[date]) -> Part:
     """The rows of some days, which are in order."""
-    return lambda source, time: rows_on(source, time, days)
+    return lambda source, time: rows_on(session, source, time, days)
 
 
-def of_people(connection: duckdb.DuckDBPyConnection, days: Sequence[date]) -> Part:
+def of_people(session: Session, days: Sequence[date]) -> Part:
     """The rows of the people in scope on all days but these."""
 
     def select(source: Source, time: str) -> str:
-        kept = f"SELECT * FROM ({rows_of(source)}) WHERE {listed(connection, source)}"
-        return f"{kept} AND NOT {on_days(time, days)}" if days else kept
+        kept = f"SELECT * FROM ({session.rows_of(source)}) WHERE {listed(session, source)}"
+        return f"{kept} AND NOT {on_days(session, time, days)}" if days else kept
 
     return select
 
@@ -58,7 +60,7 @@ def theirs(table: str) -> str:
             raise ContractError(f"{table}: its rows cannot be found by person or device")
 
 
-def listed(connection: duckdb.DuckDBPyConnection, source: Source) -> str:
+def listed(session: Session, source: Source) -> str:
     """The same condition with the values told one by one, by which Parquet readers skip rows.
 
     Without it every column of every row would be decoded to find the rows of a few people. How
@@ -66,10 +68,10 @@ def listed(connection: duckdb.DuckDBPyConnection, source: Source) -> str:
     """
     table = source.name
     column = name(load_tables()[table].owner.column)
-    values = connection.execute(
-        f"SELECT {column} FROM (SELECT DISTINCT {column} FROM ({rows_of(source)})) "
+    values = session.rows(
+        f"SELECT {column} FROM (SELECT DISTINCT {column} FROM ({session.rows_of(source)})) "
         f"WHERE {theirs(table)} LIMIT {MOST_VALUES + 1}"
-    ).fetchall()
+    )
     if len(values) > MOST_VALUES:
         return theirs(table)
-    return f"{column} IN ({', '.join(literal(value) for (value,) in values) or 'NULL'})"
+    return f"{column} IN ({', '.join(session.literal(value) for (value,) in values) or 'NULL'})"
