@@ -26,6 +26,17 @@ LONGEST_NAME = 128
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 EMAILS = ("email", "user")
 
+# Characters that lower(trim(...)), by which people are matched, does not turn into the same
+# everywhere (docs/decisions/021-addresses.md), as what stands between the brackets of a regular
+# expression: white space and control characters beyond ASCII, İ and Σ, and the places of letters
+# that Unicode 16 and 17 brought. All engines, and every reader that is fast, ask for these.
+UNALIKE = (
+    "\u0080-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+    "\u0130\u03a3"
+    "\u1c89-\u1c8f\ua7cb-\ua7f1\U00010d40-\U00010d8f\U00016ea0-\U00016edf"
+)
+_UNALIKE = re.compile(f"[{UNALIKE}]")
+
 
 class Malformed(ValueError):
     """The line is not well-formed; the message is the reason in words."""
@@ -174,6 +185,8 @@ def _string(column: Column, value: Any, _: int) -> str:
         raise _wrong(column, value, "text")
     if column.name in EMAILS and not value.strip():
         raise Malformed(f"empty e-mail: {column.field}")
+    if column.name in EMAILS and not value.isascii() and _UNALIKE.search(value):
+        raise Malformed(f"e-mail with a character that engines read differently: {column.field}")
     return value
 
 

@@ -19,7 +19,7 @@ NASTY = 'It\'s "50 %"; a \\xNN -- no comment /* nor this */ `tick` $1 ü'
 
 def awkward() -> dict[str, Table]:
     """One feed whose names are reserved words and whose texts need escaping."""
-    names = ("user", "timestamp", "table", "order", "_file", "select")
+    names = ("user", "timestamp", "table", "order", "_source_file", "select")
     columns = tuple(
         Column(name=name, type=kind, description=NASTY, unit="m's", field=name.title())
         for name, kind in zip(
@@ -80,7 +80,7 @@ def test_duckdb_takes_reserved_words_and_texts_that_need_escaping() -> None:
             ("timestamp", "TIMESTAMP WITH TIME ZONE"),
             ("table", "BIGINT"),
             ("order", "INTEGER"),
-            ("_file", "DATE"),
+            ("_source_file", "DATE"),
             ("select", "DOUBLE"),
         ]
     ]
@@ -162,7 +162,7 @@ def test_athena_reads_the_feeds_as_delivered() -> None:
     raw = text[start : text.index(";", text.index("LOCATION", start))]
 
     kinds = {c.name: c.args["kind"].sql("athena").lower() for c in tree.this.expressions}
-    assert "_file" not in kinds
+    assert "_source_file" not in kinds
     assert "`birthday` string COMMENT" in raw
     assert kinds["lastupdatedate"] == "bigint"
     assert "ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'" in raw

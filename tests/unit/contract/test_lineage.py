@@ -168,7 +168,7 @@ def test_a_column_between_that_was_declared_harmless_hides_nothing() -> None:
 def test_a_column_between_that_was_declared_identifying_counts_by_itself() -> None:
     who = Column(name="who", type="string", description="A nickname.", pii="direct")
     middle = replace(
-        shared("SELECT _file AS who FROM customer_landing", identifying="allowed"),
+        shared("SELECT _source_file AS who FROM customer_landing", identifying="allowed"),
         name="middle",
         columns=(who,),
     )
@@ -302,7 +302,7 @@ def test_a_column_declared_less_identifying_than_its_sources_is_found(
 
 @pytest.mark.parametrize(
     ("expression", "pii"),
-    [("email", "direct"), ("birthday", "indirect"), ("birthday", "direct"), ("_file", "none")],
+    [("email", "direct"), ("birthday", "indirect"), ("birthday", "direct"), ("_source_file", "none")],
 )
 def test_a_column_declared_as_its_sources_or_more_strictly_is_fine(
     expression: str, pii: str

@@ -45,6 +45,7 @@ TEXTS = [
     *(f'"{SERIAL}"', f'"{SERIAL.upper()}"', SERIAL, '"12345678-1234-x"', '"not a uuid"'),
     *('"1990-12-31"', '"0967-01-01"', '"0000-01-01"', '"1990-02-30"', '"1990-1-1"', '"19901231"'),
     *('"1990-12-31 "', '"9999-12-31"', '"٢٠٢٠-01-01"', '"2020-W01-1"', '"infinity"', '"epoch"'),
+    *('"İ@b"', '"a@\u00a0b"', '"a@b\u3000"', '"AΣ@b"', '"a@\ua7cb"', '"É@ß"', '"\\u0130@b"'),
     *('"\u2028"', '"\ufeff"', '"\ud7ff"', '"nul\x00"', '"del\x7f"', '"a\\nb"', '"\\\\"'),
 ]
 NESTED = [
@@ -71,7 +72,7 @@ EXTRAS = [
         "a-b",
         "a'b",
         'a\\"b',
-        "_file",
+        "_source_file",
     ),
     *("\\u0065xtra", "1st", "select", "line2", "s", "_sum", "filename", "whole", "$"),
     *("_FILE", "É", "é", "ß", "ẞ", "İ", "\u212a", "k", "x ", "\\u0000", "🙂", "timestamp."),
@@ -87,13 +88,14 @@ def _marks(value: str) -> tuple[int, int]:
 
 # Values that a reader which counts quotation marks and commas cannot tell apart.
 ALIKE = {_marks(value): [v for v in ALL if _marks(v) == _marks(value)] for value in ALL}
+NESTED_ALIKE = {marks: [v for v in same if v in NESTED] for marks, same in ALIKE.items()}
 values = st.sampled_from(ALL) | st.builds(
     json.dumps, st.text(max_size=6) | st.floats() | st.integers(-(2**70), 2**70)
 )
 
 
 CHANGES = ["value", "alike", "alike", "drop", "extra", "extra", "twice", "again", "rename"]
-CHANGES += ["case", "swap", "quote"]
+CHANGES += ["case", "swap", "quote", "nest"]
 extras = st.sampled_from(["extra", "extra", "n"]) | st.sampled_from(EXTRAS)
 
 
@@ -111,8 +113,9 @@ def changed(draw: st.DrawFn, fields: Fields) -> Fields:
     match draw(st.sampled_from(CHANGES)):
         case "value":
             return [*before, (key, draw(values)), *after]
-        case "alike":
-            return [*before, (key, draw(st.sampled_from(ALIKE.get(_marks(value), ALL)))), *after]
+        case "alike" | "nest" as change:
+            known = ALIKE if change == "alike" else NESTED_ALIKE
+            return [*before, (key, draw(st.sampled_from(known.get(_marks(value)) or ALL))), *after]
         case "quote":
             return [*before, (key, value.strip('"') if '"' in value else f'"{value}"'), *after]
         case "drop":

@@ -111,6 +111,42 @@ def test_known_traps(landings: Landings, content: bytes):
     agrees(landings, "accelerometer", content)
 
 
+ODD = ["\u0085", "\u00a0", "\u2028", "\u3000", "İ", "Σ", "\u1c89", "\ua7cb", "\U00010d50"]
+
+
+def addressed(way: str, address: str) -> bytes:
+    """Lines that the clean, the typed and the loose reader would take, but for the address."""
+    odd = json.dumps(record("accelerometer", user=address), ensure_ascii=False).encode()
+    match way:
+        case "clean":
+            return b"\n".join([line("accelerometer"), odd, line("accelerometer")])
+        case "typed":
+            return b"\n".join([line("accelerometer", "x"), odd, line("accelerometer")])
+        case _:
+            return odd.replace(b"}", b', "note": 1}') + b"\n" + unannounced("note")
+
+
+@pytest.mark.parametrize("way", ["clean", "typed", "loose"])
+@pytest.mark.parametrize("odd", ODD, ids=ascii)
+def test_an_address_that_engines_read_differently_never_lands(landings: Landings, way, odd):
+    for address in (f"a{odd}b@x.com", f"{odd}a@x.com", f"a@x.com{odd}"):
+        agrees(landings, "accelerometer", addressed(way, address))
+
+
+@pytest.mark.parametrize(("module", "way"), [(typed, "clean"), (typed, "typed"), (loose, "loose")])
+def test_a_reader_that_takes_any_address_is_found(landings: Landings, monkeypatch, module, way):
+    content = addressed(way, "a@x.comİ")
+    assert not differs(landings, "accelerometer", content)
+    monkeypatch.setattr(module, "alike", lambda *_: "true")
+    assert differs(landings, "accelerometer", content)
+
+
+@pytest.mark.parametrize("address", ["ÉMILE@x.fr", "張偉@例子.公司", "ß@x.de", "😀@x.com"])
+def test_addresses_beyond_ascii_are_taken_the_clean_way(landings: Landings, monkeypatch, address):
+    monkeypatch.setattr(text.TextLanding, "run", lambda *_: pytest.fail("not the clean way"))
+    agrees(landings, "accelerometer", addressed("clean", address))
+
+
 def test_a_nested_value_is_the_same_text_on_every_way(landings: Landings):
     value = b'{"a":1,"a":2}'
     other_way = beside_text(value).replace(b'"user"', b'"USER"')

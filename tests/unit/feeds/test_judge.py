@@ -169,6 +169,38 @@ def test_an_email_is_not_empty(feed: str, field: str, value: str):
     assert judge(feed, line(feed, **{field: value})).reason == f"empty e-mail: {field}"
 
 
+UNALIKE = [
+    *("\u0080", "\u0085", "\u00a0", "\u1680", "\u2000", "\u2003", "\u200a", "\u2028", "\u2029"),
+    *("\u202f", "\u205f", "\u3000", "\u0130", "\u03a3", "\u1c89", "\ua7cb", "\ua7dc"),
+    *("\U00010d50", "\U00010d65", "\U00016ea0"),
+]
+ADDRESSES = [
+    *("ADA@test.com", " ada@test.com ", "a da@x", "émile@x.fr", "ÉMILE@x.fr", "müller@straße.de"),
+    *("STRAẞE@x.de", "ИВАН@почта.рф", "λίσα@παράδειγμα.gr", "σοφίας@x.gr", "张伟@例子.公司"),
+    *("のぶ@例え.jp", "김@예.kr", "ชาย@x.th", "אבי@x.il", "\u0131rmak@x.tr", "e\u0301mile@x.fr"),
+    *("a\u200db@x", "a\tb@x", "ada@test.com\t", "\u007fada@test.com", "😀@test.com"),
+]
+
+
+@pytest.mark.parametrize(("feed", "field"), [("customer", "email"), ("accelerometer", "user")])
+@pytest.mark.parametrize("form", ["{}ada@x.com", "ada@x.com{}", "a{}a@x.com", "ADA@X{}.COM"])
+@pytest.mark.parametrize("odd", UNALIKE, ids=ascii)
+def test_an_address_is_read_alike_everywhere(feed: str, field: str, form: str, odd: str):
+    reason = judge(feed, line(feed, **{field: form.format(odd)})).reason
+    assert reason == f"e-mail with a character that engines read differently: {field}"
+
+
+@pytest.mark.parametrize(("feed", "field"), [("customer", "email"), ("accelerometer", "user")])
+@pytest.mark.parametrize("address", ADDRESSES, ids=ascii)
+def test_an_address_lands_as_it_is_written(feed: str, field: str, address: str):
+    assert landed(feed, line(feed, **{field: address}))[field] == address
+
+
+@pytest.mark.parametrize("field", ["customerName", "phone", "serialNumber"])
+def test_only_an_address_must_be_read_alike(field: str):
+    assert landed("customer", line("customer", **{field: "Σ\u00a0İ"}))[field] == "Σ\u00a0İ"
+
+
 @pytest.mark.parametrize("field", ["customerName", "phone", "serialNumber"])
 def test_another_text_may_be_empty(field: str):
     assert landed("customer", line("customer", **{field: ""}))[field] == ""
@@ -221,10 +253,10 @@ def test_a_field_name_has_1_to_128_characters(name: str):
     assert reason == "field name empty or longer than 128 characters"
 
 
-@pytest.mark.parametrize("name", ["_file", "_FILE", "-file"])
+@pytest.mark.parametrize("name", ["_source_file", "_SOURCE_FILE", "-source_file"])
 def test_a_name_of_the_house_is_reserved(name: str):
     reason = judge("accelerometer", line("accelerometer", **{name: "x"})).reason
-    assert reason == "field name is reserved: _file"
+    assert reason == "field name is reserved: _source_file"
 
 
 def test_no_more_than_a_hundred_unannounced_fields():

@@ -47,7 +47,7 @@ def _select(task: LandTask, files: Sequence[Inspected]) -> str:
     patterns = ", ".join(pattern(file.file.path) for file in files)
     values = [f"{typed.value(column)} AS {name(column.name)}" for column in fields]
     # A path a row is a text to copy; as an enumeration of the batch's paths it is a number.
-    values += [f"CAST(filename AS ENUM({paths})) AS _file"]
+    values += [f"CAST(filename AS ENUM({paths})) AS _source_file"]
     values += [
         f"CAST(NULL AS {TYPES[f.type]}) AS {name(f.name)}"
         for f in task.target.fields

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
@@ -39,7 +40,8 @@ from stedi.engines.sql import checks
 from stedi.engines.sql.refresh import refresh
 from stedi.engines.sql.session import name
 from stedi.engines.sql.views import everything, show
-from stedi.feeds.inspect import Inspected
+from stedi.feeds.inspect import Inspected, inspect
+from stedi.feeds.raw import RawFile
 from stedi.lake.durable import remove_files
 from stedi.lake.model import DataFile, Query, Source, Target
 
@@ -48,6 +50,7 @@ class DuckDBEngine:
     """Computes with DuckDB in this process; `memory` bounds it, `scratch` takes what spills."""
 
     name = "duckdb"
+    round_bytes = 1 << 30
 
     def __init__(self, memory: str, scratch: Path) -> None:
         self._memory = memory
@@ -56,6 +59,11 @@ class DuckDBEngine:
     @cached_property
     def _connection(self) -> duckdb.DuckDBPyConnection:
         return connect(self._memory, self._scratch)
+
+    def inspect(self, files: Sequence[RawFile], table: Table) -> list[Inspected]:
+        """Look at the bytes of delivered files, two at a time."""
+        with ThreadPoolExecutor(2) as pool:
+            return list(pool.map(lambda file: inspect(file, table), files))
 
     def land(self, task: LandTask) -> Landed:
         """Clean files by the typed reader, the others line by line."""

@@ -84,7 +84,7 @@ def _owned(
         {key: value for key, value in params.items() if key.endswith("_pad")},
     )
     some = connection.execute("SELECT count(*) FROM out").fetchall()[0][0]
-    return (f"{each} IN (SELECT who FROM out)" if some else ""), "_file"
+    return (f"{each} IN (SELECT who FROM out)" if some else ""), "_source_file"
 
 
 def _telling(

@@ -199,7 +199,7 @@ class TextLanding:
         )
         connection.unregister("chunk")
         connection.execute(
-            f"INSERT INTO stage BY NAME SELECT {values}, {FILE} AS _file FROM "
+            f"INSERT INTO stage BY NAME SELECT {values}, {FILE} AS _source_file FROM "
             f"(SELECT * FROM judged WHERE {PROVEN})"
         )
         rest = f"SELECT {AT} FROM judged WHERE NOT {PROVEN} ORDER BY {AT}"

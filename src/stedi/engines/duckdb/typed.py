@@ -84,14 +84,18 @@ def sound(column: Column, now_ms: int) -> str:
         case "int":
             return f"{field} BETWEEN {-INT32} AND {INT32 - 1} AND {field} = floor({field})"
         case _:
-            if column.name in EMAILS:
-                return f"contains({field}, '@') AND {_stood_in_quotes(field)} AND {alike(field)}"
-            return f"{field} LIKE '________-____-%' AND {_stood_in_quotes(field)}"
+            stood = _stood_in_quotes(column)
+            return f"{stood} AND {alike(field)}" if column.name in EMAILS else stood
 
 
-def _stood_in_quotes(field: str) -> str:
-    """With an @ or a UUID's hyphens in it: true for text, false for what else JSON may hold."""
-    return f"NOT starts_with({field}, '[') AND NOT starts_with({field}, '{{')"
+def _stood_in_quotes(column: Column) -> str:
+    """True for e-mail addresses and UUIDs; false for any text a bare JSON value turns into."""
+    field = name(column.field)
+    like = "%@%" if column.name in EMAILS else "________-____-%"
+    return (
+        f"{field} LIKE {literal(like)} "
+        f"AND NOT starts_with({field}, '[') AND NOT starts_with({field}, '{{')"
+    )
 
 
 def alike(field: str) -> str:
