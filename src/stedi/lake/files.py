@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from typing import cast
 
 import pyarrow.parquet as pq
 from pyiceberg.io import FileIO
 from pyiceberg.io.pyarrow import (
+    DataFileStatistics,
     compute_statistics_plan,
     data_file_statistics_from_parquet_metadata,
     parquet_path_to_id_mapping,
 )
 from pyiceberg.manifest import DataFile as IcebergFile
 from pyiceberg.manifest import DataFileContent, FileFormat
+from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.transforms import BucketTransform
+from pyiceberg.typedef import Record
+from pyiceberg.types import StringType
 
+from stedi.errors import LakeError
+from stedi.lake.layout import bucket_field
 from stedi.lake.model import DataFile
 
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
@@ -41,7 +49,7 @@ def describe(io: FileIO, metadata: TableMetadata, path: str) -> IcebergFile:
         content=DataFileContent.DATA,
         file_path=path,
         file_format=FileFormat.PARQUET,
-        partition=statistics.partition(metadata.spec(), schema),
+        partition=_partition(statistics, footer, metadata),
         file_size_in_bytes=len(file),
         sort_order_id=None,
         spec_id=metadata.default_spec_id,
@@ -51,7 +59,35 @@ def describe(io: FileIO, metadata: TableMetadata, path: str) -> IcebergFile:
     )
 
 
-def data_file(file: IcebergFile, time_id: int | None) -> DataFile:
+def _partition(
+    statistics: DataFileStatistics, footer: pq.FileMetaData, metadata: TableMetadata
+) -> Record:
+    """The file's partition; LakeError if it holds rows of more than one."""
+    spec, schema = metadata.spec(), metadata.schema()
+    bucket = bucket_field(spec)
+    plain = [field for field in spec.fields if field is not bucket]
+    values = list(statistics.partition(PartitionSpec(*plain), schema)._data)
+    if bucket is not None:
+        name = schema.find_column_name(bucket.source_id) or ""
+        values.append(_bucket_of(footer, name, cast(BucketTransform[str], bucket.transform)))
+    return Record(*values)
+
+
+def _bucket_of(footer: pq.FileMetaData, column: str, transform: BucketTransform[str]) -> int | None:
+    """The bucket that the least and the greatest value of each row group are in."""
+    position = footer.schema.to_arrow_schema().get_field_index(column)
+    groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
+    known = [group.column(position).statistics for group in groups]
+    if any(one is None or not one.has_min_max for one in known):
+        raise LakeError(f"a new file tells no bounds of {column}; its bucket cannot be known")
+    ends = {end for one in known for end in (one.min, one.max)}
+    found = {transform.transform(StringType())(end) for end in ends}
+    if len(found) != 1:
+        raise LakeError(f"a new file holds rows of {len(found)} buckets of {column}")
+    return found.pop()
+
+
+def data_file(file: IcebergFile, time_id: int | None, bucket: int | None = None) -> DataFile:
     """A manifest's file as the engines know it; days come from the bounds of the time column."""
     return DataFile(
         path=file.file_path.removeprefix("file://"),
@@ -59,6 +95,7 @@ def data_file(file: IcebergFile, time_id: int | None) -> DataFile:
         bytes=file.file_size_in_bytes,
         first=_bound_day(file.lower_bounds, time_id),
         last=_bound_day(file.upper_bounds, time_id),
+        bucket=bucket,
     )
 
 

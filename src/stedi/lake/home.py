@@ -4,7 +4,7 @@
 <lake>/pseudonym.key    the secret behind subject_id, mode 0600, outside the warehouse
 <lake>/key.check        tells whether a key is the lake's; the key cannot be had from it
 <lake>/forgotten.key    the secret behind ops.forgotten, mode 0600; made at the first forgetting
-<lake>/catalog.db       the SQLite catalog
+<lake>/catalog.db       the SQLite catalog, unless the policy names another
 <lake>/warehouse/       Iceberg tables, <zone>/<table>/
 <lake>/lock             held by the run in progress
 <lake>/readers          held by whoever reads data files, so that none is removed meanwhile
@@ -28,7 +28,14 @@ from pathlib import Path
 
 from stedi.errors import LakeBusyError, LakeError, UsageError, storage_error
 from stedi.lake.durable import sync_path, write_durably
-from stedi.lake.policy import POLICIES, UpkeepPolicy, read_policy, template
+from stedi.lake.policy import (
+    POLICIES,
+    CatalogPolicy,
+    LayoutPolicy,
+    UpkeepPolicy,
+    read_policy,
+    template,
+)
 
 KEY_VARIABLE = "STEDI_PSEUDONYM_KEY"
 SHORTEST_KEY = 16
@@ -44,6 +51,8 @@ class Home:
     consent: str
     memory: str
     maintain: UpkeepPolicy = field(default_factory=UpkeepPolicy)
+    catalog_policy: CatalogPolicy = field(default_factory=CatalogPolicy)
+    layout: LayoutPolicy = field(default_factory=LayoutPolicy)
 
     @property
     def warehouse(self) -> Path:
@@ -52,7 +61,7 @@ class Home:
 
     @property
     def catalog(self) -> Path:
-        """The SQLite catalog."""
+        """The SQLite catalog; not there if the policy names another."""
         return self.root / "catalog.db"
 
     @property
@@ -241,4 +250,11 @@ def _foreign(root: Path) -> bool:
 def open_home(root: Path) -> Home:
     """The lake at `root`; LakeError if there is none, LakeVersionError if it is too new."""
     policy = read_policy(root / "stedi.toml")
-    return Home(root.resolve(), policy.consent, policy.memory, policy.maintain)
+    return Home(
+        root.resolve(),
+        policy.consent,
+        policy.memory,
+        policy.maintain,
+        policy.catalog,
+        policy.layout,
+    )

@@ -14,7 +14,8 @@ VERSION = "stedi.version"
 class DataFile:
     """One Parquet file of a table: absolute path, rows, bytes, first and last UTC day in it.
 
-    The days are those of the table's event-time column; None where it has none.
+    The days are those of the table's event-time column; None where it has none. `bucket` is
+    that of the people in it, None if the file may hold any.
     """
 
     path: str
@@ -22,6 +23,7 @@ class DataFile:
     bytes: int
     first: date | None = None
     last: date | None = None
+    bucket: int | None = None
 
     def touches(self, days: Sequence[date]) -> bool:
         """Whether the file may hold rows of one of the days, which are in order."""
@@ -90,12 +92,18 @@ class Query:
 
 @dataclass(frozen=True)
 class Target:
-    """Where an engine writes: folder for new files, columns, and the day column if partitioned."""
+    """Where an engine writes: folder for new files, columns, and how the table is partitioned.
+
+    That is by the day of `day_column`, if there is one, and then, if there are `buckets`, by
+    the bucket of `bucket_column` (as Iceberg's transform counts them).
+    """
 
     name: str
     location: str
     fields: Sequence[Field]
     day_column: str = ""
+    bucket_column: str = ""
+    buckets: int = 0
 
 
 @dataclass(frozen=True)

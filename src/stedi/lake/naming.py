@@ -9,7 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.exceptions import (
+    CommitFailedException,
+    CommitStateUnknownException,
+    NoSuchNamespaceError,
+    RESTError,
+    TableAlreadyExistsError,
+)
 from sqlalchemy.exc import SQLAlchemyError
 
 from stedi.errors import LakeBusyError, LakeError, storage_error
@@ -17,6 +23,7 @@ from stedi.errors import LakeBusyError, LakeError, storage_error
 _FULL = re.compile(r"disk is full|No space left", re.IGNORECASE)
 _READ_ONLY = re.compile(r"readonly|read-only", re.IGNORECASE)
 _BROKEN = re.compile(r"disk I/O error|Input/output error", re.IGNORECASE)
+_SERVERS = frozenset({"requests", "botocore"})  # libraries that need not be installed
 _LOCKED = re.compile(r"is locked", re.IGNORECASE)
 
 
@@ -25,14 +32,48 @@ def lake_errors(root: Path) -> Iterator[None]:
     """Turn errors of the file system and the catalog into errors of the product."""
     try:
         yield
-    except OSError as error:
-        raise _of_system(error, root) from error
-    except (sqlite3.Error, SQLAlchemyError) as error:
-        raise _of_catalog(error, root / "catalog.db") from error
     except CommitFailedException as error:
         raise LakeBusyError(
             f"{root}: another writer changed a table meanwhile ({error}); run again"
         ) from error
+    except Exception as error:
+        told = _told(error, root)
+        if told is None:
+            raise
+        raise told from error
+
+
+def _told(error: Exception, root: Path) -> LakeError | None:
+    if isinstance(error, (sqlite3.Error, SQLAlchemyError)):
+        return _of_catalog(error, root / "catalog.db")
+    if _of_a_server(error):  # before OSError: those of requests are some
+        return _of_server(error, root / "stedi.toml")
+    return _of_system(error, root) if isinstance(error, OSError) else None
+
+
+def _of_a_server(error: Exception) -> bool:
+    """Whether a REST or Glue catalog, or the way to it, failed."""
+    if isinstance(error, (RESTError, NoSuchNamespaceError, TableAlreadyExistsError)):
+        return True
+    return any(kind.__module__.partition(".")[0] in _SERVERS for kind in type(error).__mro__)
+
+
+def _of_server(error: Exception, policy: Path) -> LakeError:
+    text = " ".join(str(error).split())
+    if isinstance(error, CommitStateUnknownException):
+        return LakeBusyError(
+            f"{policy}: the catalog did not say whether a commit came through ({text}); run again, "
+            "a run finds out"
+        )
+    if isinstance(error, TableAlreadyExistsError):
+        return LakeBusyError(
+            f"{policy}: the catalog has a table of this name already ({text}); run again; if that "
+            "fails too, the name is taken: set a prefix below [catalog]"
+        )
+    return LakeError(
+        f"{policy}: the catalog cannot be used ({type(error).__name__}: {text}); check [catalog], "
+        "the secrets in the environment, and that the server runs"
+    )
 
 
 def _of_system(error: OSError, root: Path) -> LakeError:

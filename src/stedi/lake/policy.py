@@ -5,16 +5,24 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from stedi.errors import LakeError, LakeVersionError, storage_error
 
 FORMAT = 1
 POLICIES = ("since", "any")
+MOST_BUCKETS = 4096
+CATALOGS: dict[str, tuple[str, ...]] = {
+    "sqlite": (),
+    "rest": ("uri", "warehouse", "prefix", "token_uri", "scope"),
+    "glue": ("uri", "prefix"),
+}
 
 _MEMORY = re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
+_PREFIX = re.compile(r"[a-z0-9_]{0,200}")
 _SPAN = re.compile(r"([1-9][0-9]{0,5}) ?(minute|hour|day)s?")
 _TOML = """\
 # The policy of this lake. Changes take effect at the next `stedi run`.
@@ -29,6 +37,16 @@ consent = "{consent}"
 # Memory the embedded engine may use.
 memory = "1200MB"
 
+# What knows each table's current version: "sqlite", a file of the lake; "rest" or "glue", a
+# catalog that other programs share. To be chosen before the first run: docs/catalogs.md.
+# [catalog]
+# type = "sqlite"
+
+# Tables of readings lie by day. Where one day is more than one machine should handle, let each
+# day lie in so many buckets of people; the number can be raised later: docs/scale.md.
+# [layout]
+# buckets = 16
+
 # Which versions of a table are kept beside the current one; --as-of reads them, and they hold
 # rows that a withdrawn consent took out since. Each commit lets go of those with keep_snapshots
 # newer ones (20 at least), `stedi maintain` of those more than keep_days old; it also removes
@@ -42,7 +60,8 @@ keep_snapshots = 24
 every = "1 day"
 """
 
-SETTINGS = frozenset({"format", "consent", "memory", "maintain"})
+SECTIONS = frozenset({"catalog", "layout", "maintain"})
+SETTINGS = SECTIONS | {"format", "consent", "memory"}
 
 
 @dataclass(frozen=True)
@@ -55,12 +74,44 @@ class UpkeepPolicy:
 
 
 @dataclass(frozen=True)
+class LayoutPolicy:
+    """How many buckets of people the files of one day lie in; 0 or 1: none."""
+
+    buckets: int = 0
+
+
+@dataclass(frozen=True)
+class CatalogPolicy:
+    """What knows the current version of each table; no secret stands here.
+
+    `type` is a key of CATALOGS, whose values name the other settings that it takes. `uri` is the
+    address of the REST catalog, or the endpoint of Glue if it is not AWS's own; `warehouse` the
+    name by which a REST server knows the warehouse; `prefix` stands before the zone in the name
+    of a namespace or database; `token_uri` and `scope` are for OAuth2.
+    """
+
+    type: str = "sqlite"
+    uri: str = ""
+    warehouse: str = ""
+    prefix: str = ""
+    token_uri: str = ""
+    scope: str = ""
+
+    @property
+    def in_lake(self) -> bool:
+        """Whether the catalog is a file of the lake, and nobody else's."""
+        return self.type == "sqlite"
+
+
+@dataclass(frozen=True)
 class Policy:
     """What stedi.toml says."""
 
     consent: str
     memory: str
     maintain: UpkeepPolicy
+    catalog: CatalogPolicy = field(default_factory=CatalogPolicy)
+    layout: LayoutPolicy = field(default_factory=LayoutPolicy)
 
 
 def template(consent: str) -> str:
@@ -82,15 +133,21 @@ def read_policy(where: Path) -> Policy:
         raise LakeError(f"{where}: not valid TOML ({error}); mend the file") from error
     _check(policy, where)
     memory = str(policy.get("memory", "1200MB"))
-    return Policy(policy["consent"], memory, _upkeep(policy.get("maintain", {}), where))
+    return Policy(
+        policy["consent"],
+        memory,
+        _upkeep(policy.get("maintain", {}), where),
+        _catalog(policy.get("catalog", {}), where),
+        _layout(policy.get("layout", {}), where),
+    )
 
 
 def _check(policy: Mapping[str, object], where: Path) -> None:
     if unknown := sorted(policy.keys() - SETTINGS):
         raise LakeError(
             f"{where}: there is no setting {unknown[0]!r}; "
-            f"there are {', '.join(sorted(SETTINGS))}, and below [maintain] keep_days, "
-            "keep_snapshots and every"
+            f"there are {', '.join(sorted(SETTINGS - SECTIONS))}, "
+            f"and the sections {', '.join(f'[{name}]' for name in sorted(SECTIONS))}"
         )
     if policy.get("format") != FORMAT:
         raise LakeVersionError(
@@ -121,6 +178,62 @@ def _upkeep(given: object, where: Path) -> UpkeepPolicy:
         raise LakeError(f"{where}: keep_snapshots is {count!r}; write a whole number from 1 up")
     every = _span(given["every"], where) if "every" in given else default.every
     return UpkeepPolicy(days, count, every)
+
+
+def _layout(given: object, where: Path) -> LayoutPolicy:
+    """The section [layout]; a lake without it has no buckets."""
+    if not isinstance(given, dict):
+        raise LakeError(f"{where}: layout is {given!r}; make it a section, [layout]")
+    if unknown := [key for key in given if key != "buckets"]:
+        raise LakeError(f"{where}: [layout] has no {unknown[0]!r}; its key: buckets")
+    buckets = given.get("buckets", 0)
+    if not _number(buckets) or not 0 <= buckets <= MOST_BUCKETS:
+        raise LakeError(
+            f"{where}: buckets is {buckets!r}; write a whole number from 0 to {MOST_BUCKETS}"
+        )
+    return LayoutPolicy(0 if buckets == 1 else buckets)
+
+
+def _catalog(given: object, where: Path) -> CatalogPolicy:
+    """The section [catalog]; a lake without it has a SQLite catalog."""
+    if not isinstance(given, dict):
+        raise LakeError(f"{where}: catalog is {given!r}; make it a section, [catalog]")
+    kind = given.get("type", "sqlite")
+    if not isinstance(kind, str) or kind not in CATALOGS:
+        raise LakeError(f"{where}: the catalog's type is {kind!r}; use {', '.join(CATALOGS)}")
+    known = ("type", *CATALOGS[kind])
+    if unknown := [key for key in given if key not in known]:
+        raise LakeError(
+            f"{where}: a {kind} catalog has no setting {unknown[0]!r}; it has {', '.join(known)}. "
+            "Tokens and keys come from the environment"
+        )
+    if wrong := [key for key, value in given.items() if not isinstance(value, str)]:
+        raise LakeError(f'{where}: {wrong[0]} is {given[wrong[0]]!r}; write text, in "quotes"')
+    policy = CatalogPolicy(**given)
+    _check_addresses(policy, where)
+    return policy
+
+
+def _check_addresses(policy: CatalogPolicy, where: Path) -> None:
+    if policy.type == "rest" and not policy.uri:
+        raise LakeError(f'{where}: a rest catalog needs its address; write uri = "https://..."')
+    for name, address in (("uri", policy.uri), ("token_uri", policy.token_uri)):
+        if address and not _is_address(address):
+            raise LakeError(
+                f'{where}: {name} is no address such as "https://host:8181", without user, '
+                "password or parameters"
+            )
+    if not _PREFIX.fullmatch(policy.prefix):
+        raise LakeError(f"{where}: prefix is {policy.prefix!r}; use only a-z, 0-9 and _")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return known and not {"@", "?", "#"} & set(text)
 
 
 def _number(value: object, *more: type) -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC, PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
-from pyiceberg.transforms import DayTransform
 from pyiceberg.types import (
     BooleanType,
     DateType,
@@ -40,14 +38,6 @@ def iceberg_schema(table: Table) -> Schema:
             for number, column in enumerate(table.columns, start=1)
         )
     )
-
-
-def partition_spec(table: Table) -> PartitionSpec:
-    """By UTC day of the contract's day column, or unpartitioned."""
-    if not table.day_column:
-        return UNPARTITIONED_PARTITION_SPEC
-    number = [column.name for column in table.columns].index(table.day_column) + 1
-    return PartitionSpec(PartitionField(number, 1000, DayTransform(), "day"))
 
 
 def properties(table: Table) -> dict[str, str]:

@@ -8,12 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pyiceberg.catalog import Catalog
 from pyiceberg.catalog.sql import SqlCatalog
 from sqlalchemy import URL, event
 from sqlalchemy.exc import OperationalError
 
 from stedi.contract import ZONES, load_tables
 from stedi.errors import LakeError
+from stedi.lake import catalog as catalogs
 from stedi.lake.durable import sync_path
 from stedi.lake.home import Home
 from stedi.lake.naming import lake_errors
@@ -24,32 +26,52 @@ class Store:
     """All tables of one lake; opens the catalog on first use."""
 
     def __init__(self, home: Home) -> None:
-        self.home = home
+        self._home = home
         self.settled: set[Path] = set()
         self._tables: dict[str, StoredTable] = {}
         self._copied: TemporaryDirectory[str] | None = None
 
+    @property
+    def home(self) -> Home:
+        """The lake's folder and policy."""
+        return self._home
+
+    @home.setter
+    def home(self, home: Home) -> None:
+        """Go on with a policy read anew; another catalog in it is opened at the next use."""
+        if home.catalog_policy != self._home.catalog_policy:
+            self.close()
+            self.__dict__.pop("catalog", None)
+            self.forget()
+        self._home = home
+
     @cached_property
-    def catalog(self) -> SqlCatalog:
-        """The SQLite catalog: write-ahead log, 30 s busy timeout, synchronous commits."""
+    def catalog(self) -> Catalog:
+        """The catalog that the policy names."""
         with lake_errors(self.home.root):
-            if self.home.writable and not self.home.catalog.exists():
-                self._make_catalog_file()
-            try:
-                return self._connect(self.home.catalog)
-            except OperationalError:
-                if not self.home.catalog.exists():
-                    raise
-                return self._connect(self._copy())
+            if self.home.catalog_policy.in_lake:
+                return self._open_file()
+            return catalogs.connect(self.home)
+
+    def _open_file(self) -> SqlCatalog:
+        """The SQLite catalog: write-ahead log, 30 s busy timeout, synchronous commits."""
+        if self.home.writable and not self.home.catalog.exists():
+            self._make_catalog_file()
+        try:
+            return self._connect(self.home.catalog)
+        except OperationalError:
+            if not self.home.catalog.exists():
+                raise
+            return self._connect(self._copy())
 
     def _connect(self, file: Path) -> SqlCatalog:
         catalog = SqlCatalog(
-            "stedi",
+            catalogs.NAME,
             uri=URL.create(
                 "sqlite", database=str(file), query={"timeout": "30"}
             ).render_as_string(),
             warehouse=f"file://{self.home.warehouse}",
-            **{"py-io-impl": "stedi.lake.io.DurableFileIO"},
+            **{"py-io-impl": catalogs.FILE_IO},
         )
         event.listen(catalog.engine, "connect", _full_sync)
         return catalog
@@ -85,11 +107,11 @@ class Store:
         return self._tables[name]
 
     def prepare(self) -> None:
-        """Create the zones, and the tables that are missing."""
+        """Create the zones that are missing."""
         known = {name[0] for name in self.catalog.list_namespaces()}
-        for zone in ZONES:
-            if zone not in known:
-                self.catalog.create_namespace(zone)
+        for name in (catalogs.namespace(self.home, zone) for zone in ZONES):
+            if name not in known:
+                self.catalog.create_namespace_if_not_exists(name)
 
     def forget(self) -> None:
         """Drop what is cached of the tables: another process may have changed them."""
@@ -98,7 +120,7 @@ class Store:
     def close(self) -> None:
         """Let go of the catalog's connections."""
         if "catalog" in self.__dict__:
-            self.catalog.engine.dispose()
+            self.catalog.close()
         if self._copied is not None:
             self._copied.cleanup()
 

@@ -16,7 +16,9 @@ from pyiceberg.table.metadata import TableMetadata
 
 from stedi.contract import Column, Table
 from stedi.errors import LakeError
+from stedi.lake import layout
 from stedi.lake import schema as schemas
+from stedi.lake.catalog import identifier, location, owned
 from stedi.lake.commit import FEWEST_VERSIONS, Change, let_go, producer
 from stedi.lake.durable import sync_files
 from stedi.lake.files import data_file, describe
@@ -49,7 +51,7 @@ class StoredTable:
 
     def _load(self) -> IcebergTable | None:
         try:
-            return self.store.catalog.load_table(self._identifier)
+            return owned(self.store.home, self.store.catalog.load_table(self._identifier))
         except NoSuchTableError:
             return None
         except FileNotFoundError as error:
@@ -60,7 +62,7 @@ class StoredTable:
 
     @property
     def _identifier(self) -> tuple[str, str]:
-        return (self.contract.zone, self.contract.name)
+        return identifier(self.store.home, self.contract)
 
     def _require(self) -> IcebergTable:
         table = self.iceberg
@@ -69,17 +71,34 @@ class StoredTable:
         return table
 
     def ensure(self) -> None:
-        """Make the table (with its first version), or add the columns its contract has gained."""
+        """Make the table (with its first version), or bring its columns up to its contract."""
         if self.iceberg is None and self._draft is None:
             self._draft = self.store.catalog.create_table_transaction(
                 self._identifier,
                 schemas.iceberg_schema(self.contract),
-                partition_spec=schemas.partition_spec(self.contract),
+                location=location(self.store.home, self.contract),
+                partition_spec=layout.partition_spec(self.contract, self._buckets),
                 properties=schemas.properties(self.contract),
             )
             self._drafted = self._draft.table_metadata
+        self._rename_columns()
         known = {field.name for field in self._metadata.schema().fields}
         self.add_columns([c for c in self.contract.columns if c.name not in known])
+        if self._draft is None and layout.buckets_of(self._metadata) != self._buckets:
+            layout.rebucket(self._require(), self.contract.owner.column, self._buckets)
+
+    def _rename_columns(self) -> None:
+        """Give columns the names they have now; they keep their field ids, files stay."""
+        known = {field.name for field in self._metadata.schema().fields}
+        old = {c.was: c.name for c in self.contract.columns if c.was in known}
+        if old and self._draft is None:
+            with self._require().update_schema() as update:
+                for was, now in old.items():
+                    update.rename_column(was, now)
+
+    @property
+    def _buckets(self) -> int:
+        return self.store.home.layout.buckets if self.contract.day_column else 0
 
     @property
     def _metadata(self) -> TableMetadata:
@@ -103,7 +122,13 @@ class StoredTable:
     def target(self) -> Target:
         """Where and how an engine writes new files of this table."""
         fields = schemas.fields(self._metadata.schema())
-        return Target(self.contract.name, self._location(), fields, self.contract.day_column)
+        return self._target(fields)
+
+    def _target(self, fields: list[Field]) -> Target:
+        buckets = layout.buckets_of(self._metadata)
+        column = self.contract.owner.column if buckets else ""
+        days = self.contract.day_column
+        return Target(self.contract.name, self._location(), fields, days, column, buckets)
 
     def source(self, snapshot: int | None = None) -> Source:
         """The table's rows: the current version, or that of `snapshot`."""
@@ -121,7 +146,11 @@ class StoredTable:
 
     def _plan(self, chosen: int | None, fields: list[Field]) -> Source:
         time_id = next((f.id for f in fields if f.name == self.contract.time), None)
-        files = [data_file(file, time_id) for file in self._files(chosen)]
+        metadata = self._metadata
+        files = [
+            data_file(file, time_id, layout.bucket_of(file, metadata))
+            for file in self._files(chosen)
+        ]
         return Source(self.contract.name, fields, files, chosen)
 
     @property
@@ -212,8 +241,7 @@ class StoredTable:
                 for name, kind in types.items():
                     update.add_column((name,), schemas.TYPES[kind])
             fields = schemas.fields(transaction.table_metadata.schema())
-            target = Target(self.contract.name, self._location(), fields, self.contract.day_column)
-            added = write(target)
+            added = write(self._target(fields))
             sync_files(added, self.store.home.warehouse, self.store.settled)
             self._stage(transaction, added, self.inherited(), None)
 

@@ -180,7 +180,12 @@ def _remove_empty(folder: Path, root: Path, settled: set[Path]) -> None:
 
 
 def tidy_catalog(home: Home) -> None:
-    """Fold the catalog's log into it, refresh its statistics, give back free pages if many."""
+    """Fold the catalog's log into it, refresh its statistics, give back free pages if many.
+
+    A catalog outside the lake is looked after where it is; so it is for `scrub_catalog`.
+    """
+    if not home.catalog_policy.in_lake:
+        return
     with closing(_connect(home, 1)) as catalog:
         free, pages = (_pragma(catalog, name) for name in ("freelist_count", "page_count"))
         try:
@@ -197,6 +202,8 @@ def scrub_catalog(home: Home, wait: float) -> None:
 
     LakeBusyError if somebody reads it for longer than `wait` seconds.
     """
+    if not home.catalog_policy.in_lake:
+        return
     with closing(_connect(home, wait)) as catalog:
         catalog.execute("PRAGMA secure_delete = ON")
         catalog.execute("VACUUM")

@@ -1,14 +1,13 @@
 """Small files of a table written together into few: the same rows, fewer places to look.
 
-Files of one day of a table that is partitioned by day go together, those of another table in
-the order of their event times, so that the bounds of each file stay narrow.
+Files of one day (and one bucket) of a table that is partitioned go together, those of another
+table in the order of their event times, so that the bounds of each file stay narrow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -46,7 +45,7 @@ def groups(store: Store, name: str) -> list[list[DataFile]]:
     if name in _LEDGER:
         source = ledger.settled(source, ledger.batches(store))
     small = sorted((file for file in source.files if file.bytes < SMALL), key=_when)
-    piles = _by_day(small) if table.contract.day_column else [small]
+    piles = _by_day(small, table.target()) if table.contract.day_column else [small]
     return [group for pile in piles for group in _filled(pile) if len(group) >= WORTH]
 
 
@@ -54,9 +53,13 @@ def _when(file: DataFile) -> tuple[date, date, str]:
     return (file.first or date.min, file.last or date.max, file.path)
 
 
-def _by_day(files: Sequence[DataFile]) -> list[list[DataFile]]:
-    known = [file for file in files if file.first and file.first == file.last]
-    return [list(day) for _, day in groupby(known, key=lambda file: file.first)]
+def _by_day(files: Sequence[DataFile], target: Target) -> list[list[DataFile]]:
+    known = [f for f in files if f.first == f.last and (f.bucket is not None or not target.buckets)]
+    piles: dict[tuple[date, int], list[DataFile]] = {}
+    for file in known:
+        if file.first:
+            piles.setdefault((file.first, file.bucket or 0), []).append(file)
+    return list(piles.values())
 
 
 def _filled(files: Sequence[DataFile]) -> Iterator[list[DataFile]]:
