@@ -12,7 +12,7 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 pytho
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install setup demo test check lint format types imports pages repository docs bench \
+.PHONY: help install setup jars catalogs demo test check lint format types imports pages repository docs bench \
 	lock clean
 .SILENT: help test check lint format types imports pages repository lock
 
@@ -78,7 +78,33 @@ $(INSTALLED_BENCH): requirements-bench.lock pyproject.toml | $(PY)
 
 install: $(INSTALLED) ## the product alone, in .venv
 
-setup: $(INSTALLED_DEV) ## the product and its development tools, in .venv
+setup: $(INSTALLED_DEV) $(JARS) $(CATALOGS) ## the product and its development tools, in .venv
+
+# The jars that Spark needs beside its own: tests run without them, but not on Spark.
+JARS := $(VENV)/.installed-jars
+MVN ?= $(shell command -v mvn)
+
+$(JARS): src/stedi/engines/spark/packages.py | $(INSTALLED_DEV)
+	@$(if $(MVN),echo "fetching the jars of Spark",echo "no mvn: nothing will be tested on Spark" >&2)
+	@$(if $(MVN),for jar in $$($(PY) src/stedi/engines/spark/packages.py); do \
+		$(MVN) --quiet --batch-mode dependency:copy -Dartifact=$$jar \
+			-DoutputDirectory=$(abspath $(VENV))/jars >/dev/null || exit 1; done; touch $@)
+
+jars: $(JARS) ## the Java packages that Spark needs, in .venv/jars
+
+# Servers that tests of catalogs start: Iceberg's own REST catalog, and one that acts as AWS Glue.
+CATALOGS := $(VENV)/.installed-catalogs
+
+$(CATALOGS): tests/catalogs/pom.xml tests/catalogs/requirements.lock | $(INSTALLED_DEV)
+	@echo "fetching the catalogs of the tests"
+	@$(PY) -m venv $(VENV)-glue
+	@$(VENV)-glue/bin/python -m pip --disable-pip-version-check --quiet install --no-deps \
+		--require-hashes -r tests/catalogs/requirements.lock
+	@$(if $(MVN),$(MVN) --quiet --batch-mode --file $< dependency:copy-dependencies \
+		-DoutputDirectory=$(abspath $(VENV))/rest-catalog >/dev/null)
+	@touch $@
+
+catalogs: $(CATALOGS) ## the servers that tests of catalogs start
 
 # ---------------------------------------------------------------- use
 
@@ -145,13 +171,17 @@ COMPILE = $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3
 lock: | $(PY) ## regenerate the three locks (ARGS=--upgrade for newer versions)
 	$(PY) -m venv $(LOCK_VENV) && $(LOCK_VENV)/bin/python -m pip install --quiet uv==$(UV_VERSION)
 	$(COMPILE) --group build $(ARGS) -o requirements.lock
-	$(COMPILE) --group build --group dev --extra pandas --extra polars --extra train \
+	$(COMPILE) --group build --group dev --extra aws --extra pandas --extra polars --extra spark \
+		--extra train \
 		-c requirements.lock $(ARGS) -o requirements-dev.lock
 	$(COMPILE) --group build --extra bench -c requirements-dev.lock $(ARGS) -o requirements-bench.lock
+	echo ministack==1.5.33 | $(LOCK_VENV)/bin/uv pip compile --quiet --universal \
+		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header $(ARGS) -o tests/catalogs/requirements.lock -
 	rm -rf $(LOCK_VENV)
-	if grep -nF '://' requirements*.lock; then echo "a lock names a host" >&2; exit 1; fi
+	if grep -nF '://' requirements*.lock tests/catalogs/requirements.lock; then echo "a lock names a host" >&2; exit 1; fi
 
 clean: ## remove the environment, caches and build products
-	rm -rf $(VENV) $(LOCK_VENV) build dist src/*.egg-info .hypothesis .mypy_cache .pytest_cache \
+	rm -rf $(VENV) $(VENV)-glue $(LOCK_VENV) build dist src/*.egg-info .hypothesis .mypy_cache .pytest_cache \
 		.ruff_cache .import_linter_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

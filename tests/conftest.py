@@ -8,25 +8,51 @@ from pathlib import Path
 
 import pytest
 
+import sparks
 import stedi
 from helpers import ENGINES, Landings
 from stedi.api import Lake
 from stedi.engines.base import Engine
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what runs on Spark by request only; the summary tells how much."""
+    left = [item for item in items if sparks.on_request(item)]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in set(left)]
+
+
 @pytest.fixture(scope="session", params=ENGINES)
 def engine_name(request: pytest.FixtureRequest) -> str:
     """Every engine in turn; the behaviour is the same."""
+    if request.param == "spark":
+        request.getfixturevalue("spark")
     return request.param
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[None]:
+    """One small Spark for all tests of this process, or why there is none."""
+    if why := sparks.missing():
+        pytest.skip(why)
+    session = sparks.start()
+    yield
+    session.stop()
 
 
 @pytest.fixture(scope="session")
 def engine(engine_name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """An engine without a lake."""
-    from stedi.engines.duckdb import DuckDBEngine
+    made: Engine
+    if engine_name == "spark":
+        from stedi.engines.spark import SparkEngine
 
-    assert engine_name == "duckdb"
-    made = DuckDBEngine("600MB", tmp_path_factory.mktemp("scratch"))
+        made = SparkEngine(stedi.create(tmp_path_factory.mktemp("spark") / "lake").home)
+    else:
+        from stedi.engines.duckdb import DuckDBEngine
+
+        made = DuckDBEngine("600MB", tmp_path_factory.mktemp("scratch"))
     yield made
     made.close()
 

@@ -23,7 +23,7 @@ from stedi.lake.schema import contract_fields
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NOW_MS = 1_780_000_000_000  # 2026-05-28, the clock of tests that land without a lake
-ENGINES = ["duckdb"]
+ENGINES = ["duckdb", "spark"]
 FEEDS = {table.feed: table for table in load_tables().values() if table.feed}
 SERIAL = "2f7b0a4e-31c2-4c5c-9d3e-0a1b2c3d4e5f"
 T0 = 1_770_000_000_000  # 2026-02-02T02:40:00Z
@@ -180,7 +180,7 @@ def _widened(target: Target, types: Mapping[str, str]) -> Target:
 
 def _outcome(task: LandTask, landed: Landed, file: str) -> Outcome:
     rows = [row for path in landed.files for row in _read(path)]
-    assert {row.pop("_file") for row in rows} <= {file}
+    assert {row.pop("_source_file") for row in rows} <= {file}
     bad = [row for path in landed.quarantine_files for row in _read(path)]
     announced = {column.name for column in task.table.columns}
     counted = landed.counts[file]

@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stedi.contract import Table, load_tables
+from stedi.errors import UsageError, storage_error
+from stedi.jobs import Job, find_job
 from stedi.lake import home as homes
+from stedi.lake.policy import POLICIES
 from stedi.reader import Reader
 
 if TYPE_CHECKING:
     from stedi.feeds.raw import RawFile
+    from stedi.landing.find import Delivery
     from stedi.maintain import Upkeep
     from stedi.outcome import RunResult, Watch
     from stedi.subject.forget import Forgotten
@@ -38,31 +42,73 @@ class Lake(Reader):
         CheckFailed, LakeBusyError, StorageError or UsageError, and leaves every table as it was
         or as it will be.
         """
-        folder = Path(landing) if landing is not None else None
         with self.home.lock(wait):
-            if not full and (quiet := self._quiet(folder, consent, ready)):
+            delivery = self._delivery(landing, ready)
+            if not full and (quiet := self._quiet(delivery, consent)):
                 return quiet
-            from stedi.run import run_lake
+            return self._run(delivery, watch, consent, full)
 
-            try:
-                return run_lake(self.store, self.engine, folder, watch, consent, None, ready, full)
-            finally:
-                self.home = self.store.home
+    def job(
+        self,
+        name: str,
+        landing: Path | str | None = None,
+        watch: Watch | None = None,
+        wait: float = 0,
+        consent: str | None = None,
+        full: bool = False,
+    ) -> RunResult:
+        """The part of a run that one of `jobs()` does: land what is new, or refresh one table.
 
-    def _quiet(
-        self, landing: Path | None, consent: str | None, ready: Callable[[RawFile], bool]
-    ) -> RunResult | None:
-        """The result of a run that has nothing to do; None if there may be something."""
+        Only the job that lands takes `landing`. A table is made from the others as they are
+        published; `watch` is told which are older than what they are made from. Everything else
+        is as in `run`.
+        """
+        job = find_job(name)
+        job.refuse(landing, full)
+        with self.home.lock(wait):
+            return self._run(self._delivery(landing), watch, consent, full, job)
+
+    def _delivery(
+        self, landing: Path | str | None, ready: Callable[[RawFile], bool] = lambda file: True
+    ) -> Delivery | None:
+        """What there is to land; LakeBusyError if a forgetting goes before any run."""
+        from stedi.erasure.journal import refuse_if_pending
         from stedi.landing.find import find
+
+        try:
+            delivery = find(Path(landing)).where(ready) if landing is not None else None
+        except OSError as error:
+            raise storage_error(error, str(landing)) from error
+        refuse_if_pending(self.home)
+        return delivery
+
+    def _quiet(self, delivery: Delivery | None, consent: str | None) -> RunResult | None:
+        """The result of a run that has nothing to do; None if there may be something."""
         from stedi.outcome import RunResult
         from stedi.settled import is_settled
 
         home = homes.open_home(self.home.root)
-        delivery = find(landing).where(ready) if landing is not None else None
         if consent not in (None, home.consent) or not is_settled(home, delivery):
             return None
         self.home = home
         return RunResult("", ignored=delivery.ignored if delivery else [])
+
+    def _run(
+        self,
+        delivery: Delivery | None,
+        watch: Watch | None,
+        consent: str | None,
+        full: bool,
+        job: Job | None = None,
+    ) -> RunResult:
+        from stedi.run import run_lake
+
+        if consent is not None and consent not in POLICIES:
+            raise UsageError(f"consent is {consent!r}; use one of {', '.join(POLICIES)}")
+        try:
+            return run_lake(self.store, self.engine, delivery, watch, consent, None, full, job)
+        finally:
+            self.home = self.store.home
 
     def watch(
         self,
@@ -104,7 +150,7 @@ class Lake(Reader):
             return plan(self.store)
         with self.home.lock(wait):
             try:
-                return maintain(self.store, self.engine)
+                return maintain(self.store, self.embedded)
             finally:
                 self.home = self.store.home
 
@@ -125,7 +171,7 @@ class Lake(Reader):
 
         with self.home.lock(wait):
             try:
-                return forget(self.store, self.engine, emails, tell, resume)
+                return forget(self.store, self.embedded, emails, tell, resume)
             finally:
                 self.home = self.store.home
 
@@ -138,6 +184,29 @@ def open_lake(path: Path | str = "lake", engine: str = "duckdb") -> Lake:
 def create_lake(path: Path | str = "lake", consent: str = "since", engine: str = "duckdb") -> Lake:
     """Make an empty lake with a policy (`since` or `any`) and a secret key of its own."""
     return Lake(homes.create(Path(path), consent), engine)
+
+
+def open_or_create(
+    path: Path | str = "lake", consent: str | None = None, engine: str = "duckdb"
+) -> Lake:
+    """The lake in a folder; made, with that policy (or `since`), if there is none."""
+    if homes.is_lake(Path(path)):
+        return open_lake(path, engine)
+    return create_lake(path, consent or "since", engine)
+
+
+def open_to_land(
+    path: Path | str, landing: Path | str | None, consent: str | None, engine: str
+) -> Lake:
+    """The same; made only if `landing` is a folder to land from, else UsageError."""
+    folder = Path(landing) if landing is not None else None
+    if not homes.is_lake(Path(path)):
+        if folder is None:
+            raise UsageError(f"{path}: there is no lake; give --landing DIR to make one from feeds")
+        if not folder.is_dir():
+            kind = "not a folder" if folder.exists() else "no such folder"
+            raise UsageError(f"{folder}: {kind}; give --landing the folder that holds the feeds")
+    return open_or_create(path, consent, engine)
 
 
 def tables() -> Mapping[str, Table]:

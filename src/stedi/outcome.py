@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Watch:
-    """Who hears of a run's progress: of landing, and of each refreshed table and its rows."""
+    """Who hears of a run: of landing, of each refreshed table and its rows, and of notes."""
 
     landing: Callable[[Progress], None] = lambda step: None
     refreshed: Callable[[str, int], None] = lambda table, rows: None
+    noted: Callable[[str], None] = lambda text: None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from stedi.engines.base import Params
 from stedi.lake.store import Store
 from stedi.landing import ledger
 from stedi.landing.find import find
-from stedi.refresh.bookmark import BOOKMARK, base_of, bookmark
+from stedi.refresh.bookmark import BOOKMARK, bookmark
+from stedi.refresh.upstream import base
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ def _why(store: Store, table: Table, params: Params, gains: set[str]) -> str:
     if stored.summary.get(BOOKMARK) == bookmark(store, table, params):
         come = sorted(gains & (ancestors(table) | set(table.sources)))
         return f"the days and people touched by what lands in {', '.join(come)}" if come else ""
-    base, why = base_of(store, table, params)
-    if base is None:
+    known, why = base(store, table, params)
+    if known is None:
         return f"all of it: {why}"
     seen: Mapping[str, str] = json.loads(stored.summary[BOOKMARK])["sources"]
     changed = [name for name, version in seen.items() if store.table(name).version != version]

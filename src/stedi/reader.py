@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from stedi.account import Line, Trail
     from stedi.checks import Result
     from stedi.engines.base import Engine, Params
+    from stedi.engines.duckdb import DuckDBEngine
     from stedi.erasure.journal import Removed
     from stedi.lake.store import Store
     from stedi.plan import Step
@@ -71,9 +72,16 @@ class Reader:
 
     @cached_property
     def engine(self) -> Engine:
-        """Where the work is done."""
+        """Where runs, checks and queries are done."""
         if self._engine_name == "spark":
-            raise UsageError("the spark engine is not part of this version; use --engine duckdb")
+            from stedi.engines.spark import SparkEngine
+
+            return SparkEngine(self.home)
+        return self.embedded
+
+    @cached_property
+    def embedded(self) -> DuckDBEngine:
+        """The engine of this process, which answers what is asked about a lake or a person."""
         from stedi.engines.duckdb import DuckDBEngine
 
         return DuckDBEngine(self.home.memory, self.home.scratch)
@@ -108,19 +116,19 @@ class Reader:
         """Rows in, out and excluded by reason, for every table."""
         from stedi import account as accounts
 
-        return self._fresh(lambda: accounts.account(self.store, self.engine))
+        return self._fresh(lambda: accounts.account(self.store, self.embedded))
 
     def why(self, email: str) -> list[Trail]:
         """What became of one person's rows, table by table."""
         from stedi import account as accounts
 
-        return self._fresh(lambda: accounts.why(self.store, self.engine, self.params, email))
+        return self._fresh(lambda: accounts.why(self.store, self.embedded, self.params, email))
 
     def subject(self, email: str) -> Holding:
         """Everything held about one person; UsageError for what is no address."""
         from stedi.subject.show import show
 
-        return self._fresh(lambda: show(self.store, self.engine, self.params, email))
+        return self._fresh(lambda: show(self.store, self.embedded, self.params, email))
 
     def check(self) -> list[Result]:
         """Every validation: declared checks, the balance, the proof by column lineage."""
@@ -162,12 +170,13 @@ class Reader:
         """What `forget` would remove, by place; changes nothing."""
         from stedi.subject.forget import foresee
 
-        return self._fresh(lambda: foresee(self.store, self.engine, emails, tell))
+        return self._fresh(lambda: foresee(self.store, self.embedded, emails, tell))
 
     def close(self) -> None:
         """Let go of the catalog and of the engine's scratch files."""
-        if "engine" in self.__dict__:
-            self.engine.close()
+        for engine in ("engine", "embedded"):
+            if engine in self.__dict__:
+                self.__dict__[engine].close()
         if "store" in self.__dict__:
             self.store.close()
 

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 
 from stedi.contract import load_tables
 from stedi.engines.arrow import fold
 from stedi.engines.base import Engine, Params
-from stedi.erasure.journal import refuse_if_pending
-from stedi.feeds.raw import RawFile
+from stedi.jobs import Job
 from stedi.lake.home import hmac_pads, open_home
 from stedi.lake.naming import lake_errors
 from stedi.lake.store import Store
 from stedi.landing import ledger
-from stedi.landing.find import Delivery, find
+from stedi.landing.find import Delivery
 from stedi.landing.keepout import reason
 from stedi.landing.land import FeedCount, Landing
 from stedi.outcome import RunResult, Watch
 from stedi.refresh.record import Row, last_recorded, published_after, record
-from stedi.refresh.tables import refresh_tables
+from stedi.refresh.tables import Refresh, refresh_tables
+from stedi.refresh.upstream import behind
 from stedi.settled import settle
 
 
@@ -39,28 +38,27 @@ def params_of(store: Store) -> Params:
 def run_lake(
     store: Store,
     engine: Engine,
-    landing: Path | None,
+    delivery: Delivery | None,
     watch: Watch | None = None,
     consent: str | None = None,
     now_ms: int | None = None,
-    ready: Callable[[RawFile], bool] = lambda file: True,
     full: bool = False,
+    job: Job | None = None,
 ) -> RunResult:
-    """One run over a locked lake; `landing` None refreshes without landing.
+    """One run over a locked lake in which no forgetting is pending; without a delivery none lands.
 
     Policy and tables are read anew: another run may have changed them since they were opened.
-    `consent` changes the policy first. Files that are not `ready` are left for a later run.
-    `full` makes every table anew, whether or not anything changed.
+    `consent` changes the policy first. `full` makes every table anew, whether or not anything
+    changed. `job` restricts the run to its part.
     """
     with lake_errors(store.home.root):
-        delivery = find(landing).where(ready) if landing is not None else None
         store.forget()
         store.home = open_home(store.home.root)
-        refuse_if_pending(store.home)
         if consent and consent != store.home.consent:
             store.home = store.home.with_consent(consent)
-        result = _run(store, engine, delivery, watch or Watch(), now_ms, full)
-        settle(store.home, delivery)
+        result = _run(store, engine, delivery, watch or Watch(), now_ms, full, job)
+        if job is None:
+            settle(store.home, delivery)
         return result
 
 
@@ -71,6 +69,7 @@ def _run(
     watch: Watch,
     now_ms: int | None,
     full: bool,
+    job: Job | None,
 ) -> RunResult:
     run = new_run()
     store.home.clear_scratch()
@@ -81,13 +80,28 @@ def _run(
     if delivery is not None:
         landing = Landing(store, engine, run, watch.landing, now_ms)
         counts = landing.run(delivery)
-    refreshed = refresh_tables(store, engine, params_of(store), run, watch.refreshed, full)
+    refreshed = _refresh(store, engine, run, watch, full, job)
     landed = [_landing_row(store, engine, run, *entry) for entry in counts.items()]
     record(store, run, [*filter(None, landed), *published_after(store, last)])
     if landed or refreshed:
         fold(store.table("files"))
         fold(store.table("runs"))
     return RunResult(run, counts, refreshed, delivery.ignored if delivery else [])
+
+
+def _refresh(
+    store: Store, engine: Engine, run: str, watch: Watch, full: bool, job: Job | None
+) -> list[Refresh]:
+    params = params_of(store)
+    if job is None:
+        return refresh_tables(store, engine, params, run, watch.refreshed, full)
+    only = [job.table] if job.table else []
+    for table in only:
+        for late in behind(store, table, params):
+            watch.noted(
+                f"{late.name} is older than what it is made from; run job {late.job[0]} first"
+            )
+    return refresh_tables(store, engine, params, run, watch.refreshed, full, only=only)
 
 
 def catch_up(store: Store, engine: Engine) -> None:
@@ -130,11 +144,12 @@ def _landing_row(store: Store, engine: Engine, run: str, feed: str, count: FeedC
         "source": feed,
         "rows_in": count.lines,
         "rows_out": count.landed,
-        "excluded": json.dumps(_left_out(count)),
+        "excluded": json.dumps(left_out(count)),
         "snapshot": table.source_id,
     }
 
 
-def _left_out(count: FeedCount) -> dict[str, int]:
+def left_out(count: FeedCount) -> dict[str, int]:
+    """Delivered lines of a feed that were not landed, by reason."""
     quarantined = {"quarantined": count.quarantined} if count.quarantined else {}
     return {**quarantined, **reason(count.forgotten)}

@@ -183,7 +183,7 @@ def test_a_file_delivered_again_after_upkeep_replaces_its_rows(
         ("0.json", "still no JSON"),
         ("1.json", "no JSON"),
     ]
-    landed = rows_of(grown, "accelerometer_landing", None, "_file")
+    landed = rows_of(grown, "accelerometer_landing", None, "_source_file")
     fresh = [*readings(100, 2), *readings(10)]
     assert sorted(row["timestamp"].timestamp() for row in landed) == sorted(
         row["timestamp"] / 1000 for row in fresh

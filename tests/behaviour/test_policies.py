@@ -109,8 +109,9 @@ def test_a_column_added_to_a_contract_appears_without_rewriting_old_files(
     old = {file.path for file in lake.store.table("accelerometer_landing").source().files}
     edit(
         "landing/accelerometer_landing",
-        "  - {name: _file",
-        "  - {name: steps, field: Steps, type: int, description: Steps so far.}\n  - {name: _file",
+        "  - {name: _source_file",
+        "  - {name: steps, field: Steps, type: int, description: Steps so far.}\n"
+        "  - {name: _source_file",
     )
     deliver(landed, "accelerometer", "2.json", [record("accelerometer", x=5, Steps=7)])
     with reopened(lake) as grown:

@@ -133,7 +133,7 @@ def test_a_changed_file_replaces_its_old_lines(lake: Lake, landing: Path):
     times = {row["timestamp"] for row in rows_of(lake, "accelerometer_landing")}
     assert len(times) == 3
     assert rows_of(lake, "accelerometer_trusted") == rows_of(
-        lake, "accelerometer_landing", None, "_file"
+        lake, "accelerometer_landing", None, "_source_file"
     )
     assert [row["text"] for row in rows_of(lake, "quarantine")] == ["other"]
     assert all(line.balanced for line in lake.account())

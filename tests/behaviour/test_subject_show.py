@@ -341,7 +341,7 @@ def scanned(simulated: Simulated) -> dict[str, list[Row]]:
         tables[FEEDS[feed].name] = []
         for file in sorted((simulated.out / feed).iterdir()):
             outcome = judged(feed, file.read_bytes())
-            tables[FEEDS[feed].name] += [row | {"_file": str(file)} for row in outcome.rows]
+            tables[FEEDS[feed].name] += [row | {"_source_file": str(file)} for row in outcome.rows]
             tables["quarantine"] += [
                 {"feed": feed, "file": str(file), "line": n, "reason": why, "text": text}
                 for n, why, text in outcome.quarantined
@@ -418,7 +418,7 @@ def test_the_copy_is_what_a_scan_of_the_feeds_finds(busy: Lake, scanned: dict[st
             (entry,) = (entry for entry in copy["tables"] if entry["table"] == name)
             assert entry["rows"] == len(found)
         assert {file["file"] for file in copy["delivered_files"]} == {
-            row.get("_file", row.get("file"))
+            row.get("_source_file", row.get("file"))
             for table in ("quarantine", *(t.name for t in FEEDS.values()))
             for row in wanted[table]
         }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +38,18 @@ class Killed(BaseException):
 class History:
     """A lake and its landing folder below `root`; steps change both, runs are checked.
 
-    `begun` are the files of a lake that is there already, and has landed them all.
+    `begun` are the files of a lake that is there already, and has landed them all. Runs are
+    made by the `engines` in turn; what is asked of the lake, by the embedded one.
     """
 
-    def __init__(self, root: Path, policy: str, begun: Files | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        policy: str,
+        begun: Files | None = None,
+        engines: Sequence[str] = ("duckdb",),
+    ) -> None:
+        self._engines = cycle(engines)
         self.root = root
         self.landing = root / "landing"
         for feed in FEEDS:
@@ -96,7 +105,8 @@ class History:
         """
         self._finish_first()
         before = self.policy
-        result = self.lake.run(self.landing, **options)
+        with self._at_work() as lake:
+            result = lake.run(self.landing, **options)
         if self._quiet and before == self.policy and not options.get("full"):
             assert not result.changed, f"nothing was new, but the run did {result}"
         else:
@@ -105,6 +115,15 @@ class History:
         self.wholes += [one.table for one in accounts if one.scope.startswith("all")]
         self._quiet = True
         self._landed |= set(self.files)
+
+    @contextmanager
+    def _at_work(self) -> Iterator[Lake]:
+        engine = next(self._engines)
+        if engine == "duckdb":
+            yield self.lake
+        else:
+            with open_lake(self.root / "lake", engine) as lake:
+                yield lake
 
     def settle(self) -> None:
         """The rest of a forgetting; a run, if there is news or something was killed."""

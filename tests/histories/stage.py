@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,8 +22,10 @@ class Stage:
         self._root = root
         self._files: dict[str, Files] = {}
 
-    def live(self, plot: Plot, fresh: bool = True) -> list[str]:
-        """Live through a history; AssertionError, or the product's own error, if it goes wrong.
+    def live(
+        self, plot: Plot, fresh: bool = True, engines: Sequence[str] = ("duckdb",)
+    ) -> list[str]:
+        """Live through a history; AssertionError, or an error of the product, if it goes wrong.
 
         Returns the tables that runs after the beginning made anew as a whole.
 
@@ -31,8 +33,8 @@ class Stage:
         """
         begins = len(BEGINNING)
         if plot.steps[:begins] != BEGINNING:
-            return live(plot, fresh)
-        with _set(plot.wide), self._begun(plot.policy) as history:
+            return live(plot, fresh, engines)
+        with _set(plot.wide), self._begun(plot.policy, engines) as history:
             _play(history, plot.steps[begins:], fresh)
             return history.wholes
 
@@ -41,12 +43,12 @@ class Stage:
         for policy in ("since", "any"):
             self._begin(policy)
 
-    def _begun(self, policy: str) -> History:
+    def _begun(self, policy: str, engines: Sequence[str]) -> History:
         """The beginning at the place where it was made: a lake cannot be moved."""
         self._begin(policy)
         shutil.rmtree(self._root / policy)
         shutil.copytree(self._root / f"{policy} begun", self._root / policy)
-        return History(self._root / policy, policy, self._files[policy])
+        return History(self._root / policy, policy, self._files[policy], engines)
 
     def _begin(self, policy: str) -> None:
         if policy not in self._files:
@@ -57,12 +59,12 @@ class Stage:
             shutil.copytree(self._root / policy, self._root / f"{policy} begun")
 
 
-def live(plot: Plot, fresh: bool = True) -> list[str]:
+def live(plot: Plot, fresh: bool = True, engines: Sequence[str] = ("duckdb",)) -> list[str]:
     """The same in a folder of its own, from an empty lake on."""
     with (
         _set(plot.wide),
         tempfile.TemporaryDirectory() as folder,
-        History(Path(folder), plot.policy) as history,
+        History(Path(folder), plot.policy, engines=engines) as history,
     ):
         _play(history, plot.steps, fresh)
         return history.wholes

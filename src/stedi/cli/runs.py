@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stedi.api import Lake, create_lake, open_lake
+from stedi.api import Lake, create_lake, open_lake, open_to_land
 from stedi.cli.options import Consent, ConsentOption, EngineName, EngineOption, LakePath, lake_path
 from stedi.cli.output import counted, reasons, redraw, say, show
 from stedi.errors import UsageError
@@ -61,22 +61,10 @@ def run(
     if dry_run:
         with open_lake(lake_path(ctx, lake), engine.value) as opened:
             return foretell(opened.plan(landing, policy, full))
-    with open_or_create(lake_path(ctx, lake), landing, consent, engine.value) as opened:
+    with open_to_land(lake_path(ctx, lake), landing, policy, engine.value) as opened:
         started = time.monotonic()
         result = opened.run(landing, Talk().watch, wait, policy, full=full)
         summarise(opened, result, time.monotonic() - started)
-
-
-def open_or_create(path: Path, landing: Path | None, consent: Consent | None, engine: str) -> Lake:
-    """The lake of a run; made now if there is something to land."""
-    if is_lake(path):
-        return open_lake(path, engine)
-    if landing is None:
-        raise UsageError(f"{path}: there is no lake; give --landing DIR to make one from feeds")
-    if not landing.is_dir():
-        kind = "not a folder" if landing.exists() else "no such folder"
-        raise UsageError(f"{landing}: {kind}; give --landing the folder that holds the feeds")
-    return create_lake(path, (consent or Consent.since).value, engine)
 
 
 class Talk:
@@ -92,7 +80,7 @@ class Talk:
         """This talk, for a run to report to."""
         from stedi.outcome import Watch
 
-        return Watch(self._landing, self._refreshed)
+        return Watch(self._landing, self._refreshed, lambda text: say(f"note: {text}"))
 
     def _refreshed(self, table: str, rows: int) -> None:
         self._line(f"{table:34} {rows:>12,} rows", last=True)

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stedi.api import Lake, create_lake, open_lake
-from stedi.cli.options import Consent, ConsentOption, EngineName, EngineOption, LakePath, lake_path
+from stedi.api import Lake, open_or_create
+from stedi.cli.options import ConsentOption, EngineName, EngineOption, LakePath, lake_path
 from stedi.cli.output import counted, say
-from stedi.lake.home import is_lake
 
 if TYPE_CHECKING:
     from stedi.watch import Hear, Ran
@@ -46,10 +45,10 @@ def watch(
     """
     stop = _Stop()
     with suppress(KeyboardInterrupt), stop.heard():
-        opened = _open_or_create(lake_path(ctx, lake), consent, engine.value)
+        chosen = consent.value if consent else None
+        opened = open_or_create(lake_path(ctx, lake), chosen, engine.value)
         hear = _load(opened)
         stop.loaded()
-        chosen = consent.value if consent else None
         opened.watch(landing, interval, settle, hear, chosen, lambda: stop.asked)
     _say("stopped")
 
@@ -61,12 +60,6 @@ def _load(lake: Lake) -> Hear:
 
     _ = lake.store, lake.engine
     return Hear(lambda ran: _say(_line(ran)), _say)
-
-
-def _open_or_create(path: Path, consent: Consent | None, engine: str) -> Lake:
-    if is_lake(path):
-        return open_lake(path, engine)
-    return create_lake(path, (consent or Consent.since).value, engine)
 
 
 class _Stop:

@@ -1,4 +1,6 @@
-"""The rules for what table.yaml declares beside the columns: `identifying` and `presence`.
+"""The rules for what table.yaml declares beside the columns: `identifying`, `job`, `presence`.
+
+Every table with a query has a job of its own, known by a name that no other table's job has.
 
 Where `presence` names a table of readings, a run answers "has this person any?" from the
 published table, without reading them all (`witnesses` of the embedded engine). That is right
@@ -7,12 +9,15 @@ only if the query asks nothing else.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from sqlglot import exp, parse_one
 
 from stedi.contract.sql import SOURCE_DIALECT
-from stedi.contract.table import Table
+from stedi.contract.table import LANDING_JOB, Table
+
+_JOB = re.compile("[a-z][a-z0-9_]+")
 
 
 def declared_faults(
@@ -23,6 +28,7 @@ def declared_faults(
     `tree` is its query; None if there is none, or none that parses.
     """
     yield from _identifying(table)
+    yield from _job(table, tables)
     yield from _presence(table, tree, tables)
 
 
@@ -33,6 +39,21 @@ def _identifying(table: Table) -> Iterator[str]:
                 f"table.yaml: column {column.name} is pii: {column.pii} in a table that says "
                 "identifying: never; drop the column or the promise"
             )
+
+
+def _job(table: Table, tables: Mapping[str, Table]) -> Iterator[str]:
+    if table.query and not table.job:
+        yield "table.yaml: job is missing; name the job that refreshes the table"
+    if table.job and not table.query:
+        yield "table.yaml: job: the table has no query that a job could refresh it by; drop it"
+    others = [name for other in tables.values() if other.name != table.name for name in other.job]
+    for name in map(str, table.job):
+        if not _JOB.fullmatch(name):
+            yield f"table.yaml: job: {name!r} is no name; write lower-case letters, digits and _"
+        elif name == LANDING_JOB:
+            yield f"table.yaml: job: {name} is the job that lands files; choose another name"
+        elif name in others or table.job.count(name) > 1:
+            yield f"table.yaml: job: {name} is named twice; choose another name"
 
 
 def _presence(table: Table, tree: exp.Query | None, tables: Mapping[str, Table]) -> Iterator[str]:

@@ -19,6 +19,7 @@ from stedi.errors import ContractError, UsageError
 ZONES = ("landing", "trusted", "curated", "ops")
 TYPES = ("string", "boolean", "int", "long", "double", "date", "timestamp")
 PII = ("direct", "indirect", "none")
+LANDING_JOB = "landing"
 FOLDER = Path(__file__).parent.parent / "zones"
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -32,7 +33,8 @@ class Column:
     """One column: its type, meaning, unit, and whether it identifies a person.
 
     `field` is the feed's own spelling (landing tables only); `pii` is `direct` (names the
-    person), `indirect` (does so with other data) or `none`.
+    person), `indirect` (does so with other data) or `none`. `was` is the name it had in lakes
+    of an older version.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Column:
     unit: str = ""
     required: bool = False
     field: str = ""
+    was: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,9 @@ class Table:
 
     `query` is the text of query.sql (empty for landing and ops), `candidates` the table whose
     rows it gives a verdict, one for one; `time` is the event-time column; `presence` names the
-    tables of readings of which the query asks only whether a person has any; `identifying:
-    never` forbids identifying columns.
+    tables of readings of which the query asks only whether a person has any; `job` is the name
+    of the job that refreshes it, and after it other names of the same; `identifying: never`
+    forbids identifying columns.
     """
 
     zone: str
@@ -85,6 +89,7 @@ class Table:
     feed: str = ""
     candidates: str = ""
     presence: tuple[str, ...] = ()
+    job: tuple[str, ...] = ()
     time: str = ""
     person: Person | None = None
     partition: str = ""
@@ -150,6 +155,10 @@ def _check(raw: dict[str, Any]) -> Check:
     return Check(**{**raw, "columns": tuple(raw.get("columns", ()))})
 
 
+def _names(raw: str | list[str]) -> tuple[str, ...]:
+    return (raw,) if isinstance(raw, str) else tuple(raw)
+
+
 def read_table(folder: Path) -> Table:
     """The contract in one folder; ContractError names the file and what is wrong in it."""
     where = folder / "table.yaml"
@@ -166,6 +175,7 @@ def read_table(folder: Path) -> Table:
                 "columns": _columns(raw["columns"], where),
                 "keys": tuple(raw.get("keys", ())),
                 "presence": tuple(raw.get("presence", ())),
+                "job": _names(raw.get("job", [])),
                 "checks": tuple(_check(check) for check in raw.get("checks", ())),
             },
         )

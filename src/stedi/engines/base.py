@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from stedi.contract import Check, Table
 from stedi.feeds.inspect import Inspected
+from stedi.feeds.raw import RawFile
 from stedi.lake.model import DataFile, Query, Source, Target
 
 if TYPE_CHECKING:
@@ -185,6 +186,10 @@ class Engine(Protocol):
     """Computes; never touches the catalog. Files it writes count only once published."""
 
     name: str
+    round_bytes: int  # delivered bytes to land in one round
+
+    def inspect(self, files: Sequence[RawFile], table: Table) -> list[Inspected]:
+        """A first look at delivered files, in their order; StorageError if one has vanished."""
 
     def land(self, task: LandTask) -> Landed:
         """Read delivered files; Widen if the landing table lacks a column they need."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from stedi.contract import Column, load_tables
 from stedi.engines.arrow import write_rows
 from stedi.engines.base import Engine, Landed, LandTask, Widen
 from stedi.errors import StorageError, storage_error
-from stedi.feeds.inspect import Inspected, inspect
+from stedi.feeds.inspect import Inspected
 from stedi.feeds.raw import RawFile, packed
 from stedi.lake.durable import remove_files
 from stedi.lake.store import Store
@@ -25,7 +24,6 @@ from stedi.landing.find import Delivery
 from stedi.landing.keepout import Keepout
 from stedi.landing.progress import Meter, Progress
 
-ROUND_BYTES = 1 << 30
 _PACKED = 8  # a compressed file counts as so many times its size
 
 
@@ -78,7 +76,7 @@ class Landing:
             for feed, files in delivery.feeds.items()
         }
         self._meter.expect(sum(raw.size for files in fresh.values() for raw in files))
-        for batch_files in _rounds(fresh):
+        for batch_files in _rounds(fresh, self._engine.round_bytes):
             self._round(batch_files, known)
         return self.counts
 
@@ -100,8 +98,7 @@ class Landing:
     ) -> _Part | None:
         started = time.monotonic()
         table = load_tables()[ledger.landing_table(feed)]
-        with ThreadPoolExecutor(2) as pool:
-            looked = list(pool.map(lambda raw: inspect(raw, table), raws))
+        looked = self._engine.inspect(raws, table)
         new = [e for e in looked if not _same_bytes(e, known)]
         if not new:
             return None
@@ -187,7 +184,7 @@ class Landing:
 
     def _commit_landing(self, part: _Part, batch: int) -> None:
         table = self._store.table(ledger.landing_table(part.feed))
-        gone, kept = self._engine.without(table.source(), table.target(), "_file", part.replaced)
+        gone, kept = self._engine.without(table.source(), table.target(), "_source_file", part.replaced)
         self.counts[part.feed].replaced += len(part.replaced)
         summary = {ledger.BATCH: str(batch), "stedi.run": self._run}
         table.publish([*part.landed.files, *kept], summary, removed=gone)
@@ -235,14 +232,14 @@ def _unchanged(files: Sequence[Inspected]) -> None:
             )
 
 
-def _rounds(fresh: dict[str, list[RawFile]]) -> Iterator[dict[str, list[RawFile]]]:
-    """Files in rounds of about ROUND_BYTES, a feed never split within a file."""
+def _rounds(fresh: dict[str, list[RawFile]], most: int) -> Iterator[dict[str, list[RawFile]]]:
+    """Files in rounds of about `most` bytes, a feed never split within a file."""
     current: dict[str, list[RawFile]] = {}
     held = 0
     for feed, files in fresh.items():
         for raw in files:
             weight = raw.size * (_PACKED if packed(raw.path) else 1)
-            if held and held + weight > ROUND_BYTES:
+            if held and held + weight > most:
                 yield current
                 current, held = {}, 0
             current.setdefault(feed, []).append(raw)

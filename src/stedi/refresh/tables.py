@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from stedi.contract import Table, refresh_order
@@ -33,10 +33,9 @@ from stedi.refresh.bookmark import (
     RUN,
     Account,
     account_of,
-    base_of,
-    bookmark,
     made_from,
 )
+from stedi.refresh.upstream import base, wanted
 
 
 class Unbalanced(CheckFailed):
@@ -59,16 +58,18 @@ def refresh_tables(
     progress: Callable[[str, int], None] = lambda table, rows: None,
     full: bool = False,
     erased: Erased | None = None,
+    only: Sequence[Table] | None = None,
 ) -> list[Refresh]:
     """Refresh every promoted table as far as its sources, query or policy changed; all if full.
 
-    `erased` names people whose rows, and no others, have just been taken out of landing.
+    `erased` names people whose rows, and no others, have just been taken out of landing; `only`
+    names the tables to refresh, in order, if not all.
     """
     done = []
-    for table in refresh_order():
-        wanted = bookmark(store, table, params)
-        if full or store.table(table.name).summary.get(BOOKMARK) != wanted:
-            task = _Task(store, engine, table, params, run, wanted, erased)
+    for table in refresh_order() if only is None else only:
+        seen = wanted(store, table, params)
+        if full or store.table(table.name).summary.get(BOOKMARK) != seen:
+            task = _Task(store, engine, table, params, run, seen, erased)
             done.append(task.refresh(full))
             progress(table.full_name, done[-1].account.rows_out)
     return done
@@ -88,10 +89,10 @@ class _Task:
 
     def refresh(self, full: bool) -> Refresh:
         """The part that changed, if the published version and what it was made of allow it."""
-        base, why = (None, "asked for") if full else base_of(self.store, self.table, self.params)
-        if base is not None:
+        known, why = (None, "asked for") if full else base(self.store, self.table, self.params)
+        if known is not None:
             try:
-                return self._publish(base, "")
+                return self._publish(known, "")
             except Unbalanced:
                 why = "its account did not fit its rows"
         return self._publish(None, why)
@@ -104,14 +105,15 @@ class _Task:
         try:
             account = self._account(base, result, why, started)
             warnings = audit(self.store, self.engine, self.table, self.params, result)
-            summary = {RUN: self.run, BOOKMARK: self.seen, ACCOUNT: json.dumps(asdict(account))}
-            if result.nothing_new:
-                stored.publish([], summary | {VERSION: stored.version})
-            else:
-                stored.publish(result.files, summary, removed=result.removed)
         except StediError:
             remove_files(result.files)
             raise
+        # From here on the files may be published, whatever a catalog says: they stay.
+        summary = {RUN: self.run, BOOKMARK: self.seen, ACCOUNT: json.dumps(asdict(account))}
+        if result.nothing_new:
+            stored.publish([], summary | {VERSION: stored.version})
+        else:
+            stored.publish(result.files, summary, removed=result.removed)
         return Refresh(account, warnings)
 
     def _task(self, base: Base | None) -> RefreshTask:

@@ -147,7 +147,7 @@ def delivered(store: Store, engine: Engine, batch: Batch) -> dict[str, list[str]
     for table in (table for table in load_tables().values() if table.feed):
         theirs = spelled(store, engine, table, batch.people, batch.devices)
         sql = (
-            f'SELECT _file AS file FROM "{table.name}" WHERE {theirs} UNION '
+            f'SELECT _source_file AS file FROM "{table.name}" WHERE {theirs} UNION '
             f"SELECT file FROM quarantine WHERE feed = {quoted(table.feed)} AND {told}"
         )
         names = (table.name, "quarantine")

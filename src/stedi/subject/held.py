@@ -101,7 +101,7 @@ def _parts(
 
 def _counting(store: Store, name: str, person: Person) -> str:
     columns = {column.name for column in load_tables()[name].columns}
-    file = next((f'"{known}"' for known in ("_file", "file") if known in columns), "''")
+    file = next((f'"{known}"' for known in ("_source_file", "file") if known in columns), "''")
     time = load_tables()[name].time or ("lastupdatedate" if "lastupdatedate" in columns else "")
     moment = f'"{time}"' if time else "CAST(NULL AS TIMESTAMPTZ)"
     return (

@@ -92,7 +92,7 @@ def mend_ledger(
     known = ledger.entries(store)
     changed = []
     for feed, paths in journal.delivered.items():
-        landed = _by_file(store, engine, ledger.landing_table(feed), "_file", paths)
+        landed = _by_file(store, engine, ledger.landing_table(feed), "_source_file", paths)
         bad = _by_file(store, engine, "quarantine", "file", paths)
         for old in (known[path] for path in paths if path in known):
             held = landed.get(old.file, 0), bad.get(old.file, 0)

@@ -1,0 +1,93 @@
+"""Work that goes file by file, spread over Spark's workers: each runs the embedded engine.
+
+What a well-formed line is, and what lands of it, is told once: a worker lands its files by the
+code that lands them on one machine, with the same quarantine and the same reasons. Little work
+is done here, since starting workers would cost more.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from stedi.engines.duckdb import DuckDBEngine
+from stedi.errors import StediError
+
+if TYPE_CHECKING:
+    from pyspark import SparkContext
+
+LITTLE = 32 << 20  # bytes that are not worth a worker
+SHARE = 256 << 20  # bytes that are worth a task of their own
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Spread:
+    """Runs pieces of work on the workers of a Spark context, or here if they are small.
+
+    A worker's embedded engine may use `memory`.
+    """
+
+    def __init__(self, context: SparkContext, memory: str) -> None:
+        self._context = context
+        self._memory = memory
+
+    def __call__(
+        self,
+        items: Sequence[T],
+        size: Callable[[T], int],
+        work: Callable[[DuckDBEngine, list[T]], R],
+        undo: Callable[[R], None] = lambda result: None,
+    ) -> list[R]:
+        """The results of `work` on groups of items; raises what it raises, others undone.
+
+        `size` tells the bytes of an item; `work` and its results travel between processes.
+        """
+        memory = self._memory
+        groups = _groups(items, size, self._context.defaultParallelism)
+        if len(groups) < 2 or sum(map(size, items)) < LITTLE:
+            with _embedded(memory) as engine:
+                return [work(engine, group) for group in groups]
+
+        def run(group: list[T]) -> R | StediError:
+            with _embedded(memory) as engine:
+                try:
+                    return work(engine, group)
+                except StediError as error:  # would come back as a traceback in text
+                    return error
+
+        results = self._context.parallelize(groups, len(groups)).map(run).collect()
+        failed = [result for result in results if isinstance(result, StediError)]
+        done = [result for result in results if not isinstance(result, StediError)]
+        for result in done if failed else ():
+            undo(result)
+        if failed:
+            raise failed[0]
+        return done
+
+
+@contextmanager
+def _embedded(memory: str) -> Iterator[DuckDBEngine]:
+    with tempfile.TemporaryDirectory(prefix="stedi-") as scratch:
+        engine = DuckDBEngine(memory, Path(scratch) / "spilled")
+        try:
+            yield engine
+        finally:
+            engine.close()
+
+
+def _groups(items: Sequence[T], size: Callable[[T], int], workers: int) -> list[list[T]]:
+    """Items in groups of about equal size: as many as workers, more if there is much to do."""
+    if not items:
+        return []
+    wanted = max(workers, sum(map(size, items)) // SHARE)
+    groups: list[list[T]] = [[] for _ in range(min(len(items), wanted))]
+    sizes = [0] * len(groups)
+    for item in sorted(items, key=size, reverse=True):
+        smallest = sizes.index(min(sizes))
+        groups[smallest].append(item)
+        sizes[smallest] += size(item)
+    return groups

@@ -1,0 +1,117 @@
+"""Writing data files as Iceberg's own writers do, to be published later.
+
+Spark appends to a staging table: one whose metadata lie in a scratch folder, whose columns have
+the field ids and the partitions of the table that is meant, and whose data files are written
+below that table. The lake then publishes the files in its catalog, with their account, in one
+commit of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from stedi.lake.model import DataFile, Target
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+CATALOG = "staging"
+_TYPES = {"timestamp": "timestamptz"}
+
+
+def settings(folder: Path) -> dict[str, str]:
+    """The session settings of the catalog of staging tables in a scratch folder."""
+    prefix = f"spark.sql.catalog.{CATALOG}"
+    return {
+        prefix: "org.apache.iceberg.spark.SparkCatalog",
+        f"{prefix}.type": "hadoop",
+        f"{prefix}.warehouse": folder.as_uri(),
+        f"{prefix}.cache-enabled": "false",
+    }
+
+
+def stage(
+    spark: SparkSession, folder: Path, target: Target, append: Callable[[str], None]
+) -> list[DataFile]:
+    """Let `append` write to a staging table of that name; the files that it wrote.
+
+    Nothing is left behind on an error.
+    """
+    name = f"s{uuid4().hex}"
+    data = Path(target.location) / name
+    metadata = folder / name / "metadata"
+    try:
+        metadata.mkdir(parents=True)
+        text = json.dumps(_metadata(target, folder / name, data))
+        (metadata / "v1.metadata.json").write_text(text, "utf-8")
+        (metadata / "version-hint.text").write_text("1", "utf-8")
+        append(f"{CATALOG}.{name}")
+        return _files(spark.table(f"{CATALOG}.{name}.files"))
+    except BaseException:
+        shutil.rmtree(data, ignore_errors=True)
+        raise
+    finally:
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _files(listed: DataFrame) -> list[DataFile]:
+    rows = listed.select("file_path", "record_count", "file_size_in_bytes").collect()
+    return [DataFile(_plain(path), count, size) for path, count, size in rows]
+
+
+def _plain(path: str) -> str:
+    """A local path as the lake writes it."""
+    return "/" + path.removeprefix("file:").lstrip("/") if path.startswith("file:") else path
+
+
+def _metadata(target: Target, location: Path, data: Path) -> dict[str, Any]:
+    """The metadata of an empty Iceberg table (format version 2)."""
+    fields = [
+        {"id": f.id, "name": f.name, "required": False, "type": _TYPES.get(f.type, f.type)}
+        for f in target.fields
+    ]
+    return {
+        "format-version": 2,
+        "table-uuid": str(uuid4()),
+        "location": location.as_uri(),
+        "last-sequence-number": 0,
+        "last-updated-ms": int(time.time() * 1000),
+        "last-column-id": max(f.id for f in target.fields),
+        "current-schema-id": 0,
+        "schemas": [{"type": "struct", "schema-id": 0, "fields": fields}],
+        "default-spec-id": 0,
+        "partition-specs": [{"spec-id": 0, "fields": _partitions(target)}],
+        "last-partition-id": 1001,
+        "default-sort-order-id": 0,
+        "sort-orders": [{"order-id": 0, "fields": []}],
+        "properties": {
+            "write.data.path": data.as_uri(),
+            "write.distribution-mode": "none",  # rows come as they are to lie
+            "write.parquet.compression-codec": "snappy",
+            "write.metadata.metrics.default": "none",
+        },
+        "current-snapshot-id": -1,
+        "refs": {},
+        "snapshots": [],
+        "statistics": [],
+        "snapshot-log": [],
+        "metadata-log": [],
+    }
+
+
+def _partitions(target: Target) -> list[dict[str, Any]]:
+    if not target.day_column:
+        return []
+    ids = {field.name: field.id for field in target.fields}
+    days = {"name": "day", "transform": "day", "source-id": ids[target.day_column]}
+    found = [days | {"field-id": 1000}]
+    if target.buckets:
+        bucket = {"name": "bucket", "transform": f"bucket[{target.buckets}]"}
+        found.append(bucket | {"source-id": ids[target.bucket_column], "field-id": 1001})
+    return found

@@ -1,0 +1,149 @@
+"""The Spark of this process: the one that is there (spark-submit, Glue, a notebook), or our own.
+
+A Spark that somebody else started keeps its settings; what a lake needs is set on a session of
+its own. Our own runs on this machine; its jars come from Maven Central by coordinates, or from
+STEDI_SPARK_JARS (paths with commas between) where that cannot be reached.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stedi.engines.spark.packages import coordinates
+from stedi.engines.spark.staging import settings
+from stedi.errors import UsageError
+from stedi.lake.catalog import NAME, spark_properties
+from stedi.lake.home import Home
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+JARS_VARIABLE = "STEDI_SPARK_JARS"
+_LOGGING = Path(__file__).with_name("log4j2.properties")
+
+OWN = {
+    "spark.app.name": "stedi",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.memory": "4g",
+    "spark.sql.shuffle.partitions": "8",  # those without rows are put together at run time
+    "spark.driver.extraJavaOptions": (
+        f"-Duser.language=en -Dlog4j2.configurationFile={_LOGGING.as_uri()}"
+    ),
+}
+EVERY = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.ansi.doubleQuotedIdentifiers": "true",
+    "spark.sql.runSQLOnFiles": "false",
+    "spark.sql.parquet.fieldId.read.enabled": "true",
+    "spark.sql.parquet.fieldId.read.ignoreMissing": "true",
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    # A table that lies by day is joined by day without moving it.
+    "spark.sql.sources.v2.bucketing.enabled": "true",
+    "spark.sql.sources.v2.bucketing.pushPartValues.enabled": "true",
+    "spark.sql.requireAllClusterKeysForCoPartition": "false",
+}
+
+
+def started(catalog: str) -> tuple[SparkSession, bool]:
+    """Spark, and whether it is our own; UsageError if it cannot be had."""
+    if find_spec("pyspark") is None:
+        raise UsageError(
+            "the spark engine needs pyspark: pip install 'stedi-lakehouse[spark]', or use "
+            "--engine duckdb"
+        )
+    found = _running()
+    return (found, False) if found else (_own(catalog), True)
+
+
+def _running() -> SparkSession | None:
+    """The Spark that somebody else started in this process, or submitted it to."""
+    from pyspark.sql import SparkSession
+
+    found = SparkSession.getActiveSession()
+    if found is None and "PYSPARK_GATEWAY_PORT" in os.environ:
+        found = SparkSession.builder.getOrCreate()
+    return found
+
+
+def lake_session(spark: SparkSession, home: Home) -> SparkSession:
+    """A session of its own over one lake's catalog, whatever the process does with others."""
+    session = spark.newSession()
+    prefix = f"spark.sql.catalog.{NAME}"
+    catalog = {f"{prefix}.{key}": value for key, value in spark_properties(home).items()}
+    named = {prefix: "org.apache.iceberg.spark.SparkCatalog", f"{prefix}.cache-enabled": "false"}
+    for key, value in {**EVERY, **named, **catalog, **settings(home.scratch / "staging")}.items():
+        session.conf.set(key, value)
+    _same_letters(session)
+    return session
+
+
+def _same_letters(session: SparkSession) -> None:
+    """Spark lowers letters as the language of its Java does: in Turkish, people would be others."""
+    if session.sql("SELECT lower('ÉI') = 'éi'").collect() != [(True,)]:
+        raise UsageError(
+            "this Spark lowers letters by the rules of another language, so people would not be "
+            "matched as in the lake; start it with -Duser.language=en in "
+            "spark.driver.extraJavaOptions and spark.executor.extraJavaOptions"
+        )
+
+
+def stop(spark: SparkSession) -> None:
+    """End a Spark of our own."""
+    spark.stop()
+
+
+def _own(catalog: str) -> SparkSession:
+    from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession
+
+    _need_java()
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = SparkSession.builder
+    for key, value in {**OWN, **_jars(catalog)}.items():
+        builder = builder.config(key, value)
+    try:
+        spark = builder.getOrCreate()
+        _no_checksum_files(spark)
+        return spark
+    except (PySparkException, OSError, RuntimeError) as error:
+        raise UsageError(
+            f"Spark does not start ({str(error).partition(chr(10))[0]}); it needs Java 17 or later "
+            f"and the packages {' '.join(coordinates(catalog))}, from Maven Central or as files "
+            f"named in {JARS_VARIABLE}"
+        ) from error
+
+
+def _no_checksum_files(spark: SparkSession) -> None:
+    """Hadoop would put a hidden .crc file beside each file that it writes on a local disk."""
+    context = spark.sparkContext
+    java: Any = context._jvm
+    settings = context._jsc.hadoopConfiguration()
+    java.org.apache.hadoop.fs.FileSystem.getLocal(settings).setWriteChecksum(False)
+
+
+def _need_java() -> None:
+    home = os.environ.get("JAVA_HOME")
+    if not shutil.which("java") and not (home and (Path(home) / "bin" / "java").exists()):
+        raise UsageError(
+            "the spark engine needs Java 17 or later, and there is none; install a JRE (Debian: "
+            "apt-get install openjdk-17-jre-headless) or use --engine duckdb"
+        )
+
+
+def _jars(catalog: str) -> dict[str, str]:
+    given = os.environ.get(JARS_VARIABLE)
+    if not given:
+        return {"spark.jars.packages": ",".join(coordinates(catalog))}
+    missing = [path for path in given.split(",") if not Path(path).is_file()]
+    if missing:
+        raise UsageError(f"{JARS_VARIABLE}: no such file: {', '.join(missing)}")
+    return {"spark.jars": given}
