@@ -323,16 +323,16 @@ def test_an_unreadable_file_is_left_out_and_told_once(watched: Watched) -> None:
 @pytest.fixture
 def meddle(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Callable[[], object]]]:
     """What happens to a file, by its name, at the moment a run begins to read it."""
-    from stedi.landing import land
+    from stedi.engines.duckdb import engine
 
     acts: dict[str, Callable[[], object]] = {}
-    real = land.inspect
+    real = engine.inspect
 
     def inspect(file, table):  # type: ignore[no-untyped-def]
         acts.pop(Path(file.path).name, lambda: None)()
         return real(file, table)
 
-    monkeypatch.setattr(land, "inspect", inspect)
+    monkeypatch.setattr(engine, "inspect", inspect)
     yield acts
     assert not acts, "nothing happened"
 

@@ -124,7 +124,7 @@ def test_loading_is_not_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
         ("", "Missing option '--landing'"),
         ("--landing feeds --interval 0", "--interval is 0; use 0.01 to 3600 seconds"),
         ("--landing feeds --settle -1", "--settle is -1; use 0 to 3600 seconds"),
-        ("--landing feeds --engine spark", "spark engine is not part of this version"),
+        ("--landing feeds --engine flink", "Invalid value for '--engine'"),
     ],
 )
 def test_wrong_usage_ends_it_at_once(options: str, message: str, command: Command) -> None:

@@ -52,7 +52,7 @@ def first_delivery(landing: Path) -> None:
 
 
 def second_delivery(landing: Path) -> None:
-    """One withdraws, one is new; a late reading, an unannounced field and lines that are not JSON."""
+    """One withdraws, one is new; a late reading, unannounced fields, lines that are not JSON."""
     gone = person("ben", lastUpdateDate=T0 + DAY)
     gone.pop("shareWithResearchAsOfDate")
     deliver(landing, "customer", "2.json", [gone, person("cleo", Nick="c")])
@@ -69,6 +69,7 @@ def test_workers_land_what_one_machine_lands(
     first_delivery(landing)
     for lake in lakes.values():
         lake.run(landing)
+    for lake in lakes.values():
         lake.forget(["ben@test.com"])
     second_delivery(landing)
     deliver(landing, "accelerometer", "ada.json", readings("ada", T0 + 9))
@@ -172,7 +173,7 @@ def test_a_file_that_is_gone_is_named(lakes: dict[str, Lake], landing: Path):
     lake.run(landing)
     for file in lake.store.table("accelerometer_landing").source().files:
         Path(file.path).unlink()
-    with pytest.raises(StorageError, match="accelerometer_trusted.*Spark failed"):
+    with pytest.raises(StorageError, match=r"accelerometer_trusted.*Spark failed"):
         lake.run(full=True)
 
 

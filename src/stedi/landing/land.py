@@ -184,7 +184,9 @@ class Landing:
 
     def _commit_landing(self, part: _Part, batch: int) -> None:
         table = self._store.table(ledger.landing_table(part.feed))
-        gone, kept = self._engine.without(table.source(), table.target(), "_source_file", part.replaced)
+        gone, kept = self._engine.without(
+            table.source(), table.target(), "_source_file", part.replaced
+        )
         self.counts[part.feed].replaced += len(part.replaced)
         summary = {ledger.BATCH: str(batch), "stedi.run": self._run}
         table.publish([*part.landed.files, *kept], summary, removed=gone)

@@ -147,7 +147,8 @@ def consent(store: Store, engine: Engine, params: Params, person: str) -> Consen
     """Whether the person consents now, by the query of customer_trusted, and how that came."""
     sql = (
         "SELECT lastupdatedate AS at, sharewithresearchasofdate AS research, "
-        "sharewithpublicasofdate AS public, sharewithfriendsasofdate AS friends, _source_file AS file "
+        "sharewithpublicasofdate AS public, sharewithfriendsasofdate AS friends, "
+        "_source_file AS file "
         "FROM customer_landing WHERE lower(trim(email)) = $person ORDER BY ALL"
     )
     found = _rows(store, engine, ["customer_landing"], sql, person=person)

@@ -302,7 +302,12 @@ def test_a_column_declared_less_identifying_than_its_sources_is_found(
 
 @pytest.mark.parametrize(
     ("expression", "pii"),
-    [("email", "direct"), ("birthday", "indirect"), ("birthday", "direct"), ("_source_file", "none")],
+    [
+        ("email", "direct"),
+        ("birthday", "indirect"),
+        ("birthday", "direct"),
+        ("_source_file", "none"),
+    ],
 )
 def test_a_column_declared_as_its_sources_or_more_strictly_is_fine(
     expression: str, pii: str

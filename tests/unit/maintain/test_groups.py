@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from types import SimpleNamespace
 from typing import Any
@@ -9,15 +10,19 @@ from typing import Any
 import pytest
 
 from stedi.contract import load_tables
-from stedi.lake.model import DataFile, Source
+from stedi.lake.model import DataFile, Source, Target
 from stedi.maintain.compact import LARGEST, SMALL, WORTH, groups
 
 MB = 1 << 20
 
 
-def grouped(table: str, files: list[DataFile]) -> list[list[str]]:
-    contract = load_tables()[table]
-    stored = SimpleNamespace(contract=contract, summary={}, source=lambda: Source(table, [], files))
+def grouped(table: str, files: list[DataFile], buckets: int = 0) -> list[list[str]]:
+    stored = SimpleNamespace(
+        contract=load_tables()[table],
+        summary={},
+        source=lambda: Source(table, [], files),
+        target=lambda: Target(table, "", [], buckets=buckets),
+    )
     store: Any = SimpleNamespace(table=lambda name: stored)
     return [[file.path for file in group] for group in groups(store, table)]
 
@@ -58,3 +63,11 @@ def test_files_go_together_in_the_order_of_their_times_up_to_a_size():
     sizes = {f.path: f.bytes for f in files}
     assert all(sum(sizes[path] for path in group) <= LARGEST for group in found)
     assert len(found) == 2
+
+
+def test_buckets_are_never_mixed_and_files_of_unknown_ones_left_alone():
+    one = [replace(file, bucket=1) for file in many(WORTH, MB)]
+    other = [replace(file, bucket=2, path=f"{file.path}-2") for file in many(WORTH, MB)]
+    unknown = [replace(file, path=f"{file.path}-old") for file in many(WORTH, MB)]
+    found = grouped("accelerometer_trusted", [*one, *unknown, *other], buckets=4)
+    assert found == [[file.path for file in one], [file.path for file in other]]
