@@ -44,9 +44,7 @@ def start() -> Any:
     from stedi.engines.spark import start as starting
 
     os.environ[starting.JARS_VARIABLE] = ",".join(map(str, jars()))
-    starting.OWN.update(SMALL)
-    session, _ = starting.started("sqlite")
-    return session
+    return starting.start(starting.requirements("sqlite") | SMALL)
 
 
 def on_request(item: pytest.Item) -> bool:

@@ -15,7 +15,6 @@ from stedi.errors import UsageError
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """A process in which no Spark runs."""
-    monkeypatch.setattr(start, "_running", lambda: None)
     monkeypatch.delenv(start.JARS_VARIABLE, raising=False)
     return monkeypatch
 
@@ -23,23 +22,21 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 def test_without_pyspark_it_says_what_to_install(alone: pytest.MonkeyPatch):
     alone.setattr(start, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"pip install 'stedi-lakehouse\[spark\]'"):
-        start.started("sqlite")
+        start.running()
 
 
 def test_without_java_it_says_what_to_install(alone: pytest.MonkeyPatch, tmp_path: Path):
-    alone.setattr(start, "find_spec", lambda name: True)
     alone.setenv("PATH", str(tmp_path))
     alone.delenv("JAVA_HOME", raising=False)
     with pytest.raises(UsageError, match="needs Java 17"):
-        start.started("sqlite")
+        start.requirements("sqlite")
 
 
 def test_jars_that_are_not_there_are_named(alone: pytest.MonkeyPatch, tmp_path: Path):
-    alone.setattr(start, "find_spec", lambda name: True)
     alone.setattr(start, "_need_java", lambda: None)
     alone.setenv(start.JARS_VARIABLE, f"{tmp_path / 'gone.jar'}")
     with pytest.raises(UsageError, match=r"no such file: .*gone\.jar"):
-        start.started("sqlite")
+        start.requirements("sqlite")
 
 
 def test_the_lake_stays_as_it_was(alone: pytest.MonkeyPatch, landing: Path, tmp_path: Path):

@@ -7,7 +7,8 @@ workers (`spread`). Files are published by the lake, as those of the embedded en
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
@@ -27,10 +28,11 @@ from stedi.engines.base import (
 from stedi.engines.duckdb import DuckDBEngine
 from stedi.engines.spark.landing import discard, land_group, merged
 from stedi.engines.spark.spread import Spread
-from stedi.engines.spark.start import lake_session, started, stop
+from stedi.engines.spark.start import lake_session, requirements, running, start
 from stedi.engines.sql import checks
 from stedi.engines.sql.refresh import refresh
 from stedi.engines.sql.views import everything, show
+from stedi.errors import UsageError
 from stedi.feeds.inspect import Inspected
 from stedi.feeds.raw import RawFile
 from stedi.lake.home import Home
@@ -55,16 +57,30 @@ class SparkEngine:
 
     def __init__(self, home: Home) -> None:
         self._home = home
-        self._is_ours = False
 
     @cached_property
+    def _theirs(self) -> SparkSession | None:
+        """The Spark that somebody else started."""
+        return running()
+
+    @cached_property
+    def _starting(self) -> Future[SparkSession]:
+        """A Spark of our own takes seconds to start: files are landed meanwhile."""
+        settings = {} if self._theirs else requirements(self._home.catalog_policy.type)
+        pool = ThreadPoolExecutor(1)
+        started = pool.submit(lambda: lake_session(self._theirs or start(settings), self._home))
+        pool.shutdown(wait=False)
+        return started
+
+    @property
     def _spark(self) -> SparkSession:
-        found, self._is_ours = started(self._home.catalog_policy.type)
-        return lake_session(found, self._home)
+        return self._starting.result()
 
     @cached_property
     def _spread(self) -> Spread:
-        return Spread(self._spark.sparkContext, self._home.memory)
+        _ = self._starting
+        workers = self._theirs.sparkContext if self._theirs else None
+        return Spread(workers, self._home.memory)
 
     @contextmanager
     def _sql(self, where: str) -> Iterator[SparkSQL]:
@@ -163,8 +179,9 @@ class SparkEngine:
 
     def close(self) -> None:
         """End our own Spark; that of somebody else stays."""
-        if "_spark" in self.__dict__ and self._is_ours:
-            stop(self._spark)
+        if "_starting" in self.__dict__ and self._theirs is None:
+            with suppress(UsageError):
+                self._spark.stop()
 
 
 def _silent(rows: int) -> None:

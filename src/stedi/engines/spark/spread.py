@@ -2,7 +2,8 @@
 
 What a well-formed line is, and what lands of it, is told once: a worker lands its files by the
 code that lands them on one machine, with the same quarantine and the same reasons. Little work
-is done here, since starting workers would cost more.
+is done here, since starting workers would cost more; so is all work where the workers are this
+machine: the embedded engine uses its cores better.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ R = TypeVar("R")
 class Spread:
     """Runs pieces of work on the workers of a Spark context, or here if they are small.
 
-    A worker's embedded engine may use `memory`.
+    Without a context all is done here. A worker's embedded engine may use `memory`.
     """
 
-    def __init__(self, context: SparkContext, memory: str) -> None:
+    def __init__(self, context: SparkContext | None, memory: str) -> None:
         self._context = context
         self._memory = memory
 
@@ -46,11 +47,11 @@ class Spread:
 
         `size` tells the bytes of an item; `work` and its results travel between processes.
         """
-        memory = self._memory
-        groups = _groups(items, size, self._context.defaultParallelism)
-        if len(groups) < 2 or sum(map(size, items)) < LITTLE:
+        memory, context = self._memory, self._context
+        if context is None or len(items) < 2 or sum(map(size, items)) < LITTLE:
             with _embedded(memory) as engine:
-                return [work(engine, group) for group in groups]
+                return [work(engine, list(items))] if items else []
+        groups = _groups(items, size, context.defaultParallelism)
 
         def run(group: list[T]) -> R | StediError:
             with _embedded(memory) as engine:
@@ -59,7 +60,7 @@ class Spread:
                 except StediError as error:  # would come back as a traceback in text
                     return error
 
-        results = self._context.parallelize(groups, len(groups)).map(run).collect()
+        results = context.parallelize(groups, len(groups)).map(run).collect()
         failed = [result for result in results if isinstance(result, StediError)]
         done = [result for result in results if not isinstance(result, StediError)]
         for result in done if failed else ():
@@ -81,8 +82,6 @@ def _embedded(memory: str) -> Iterator[DuckDBEngine]:
 
 def _groups(items: Sequence[T], size: Callable[[T], int], workers: int) -> list[list[T]]:
     """Items in groups of about equal size: as many as workers, more if there is much to do."""
-    if not items:
-        return []
     wanted = max(workers, sum(map(size, items)) // SHARE)
     groups: list[list[T]] = [[] for _ in range(min(len(items), wanted))]
     sizes = [0] * len(groups)

@@ -7,13 +7,12 @@ files.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame, Observation, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
@@ -21,21 +20,11 @@ from stedi.contract import Table, load_tables
 from stedi.contract.sql import used
 from stedi.engines.base import Params
 from stedi.engines.spark.staging import stage
+from stedi.engines.spark.verdicts import TYPES, judge, judge_and_write, partition_of, tick
 from stedi.engines.sql.session import Judged, Slice
 from stedi.lake.catalog import NAME, identifier
 from stedi.lake.home import Home
 from stedi.lake.model import DataFile, Field, Source, Target
-
-SPREAD = 16  # parts that the rows of a day are judged in
-TYPES: dict[str, T.DataType] = {
-    "string": T.StringType(),
-    "boolean": T.BooleanType(),
-    "int": T.IntegerType(),
-    "long": T.LongType(),
-    "double": T.DoubleType(),
-    "date": T.DateType(),
-    "timestamp": T.TimestampType(),
-}
 
 
 class SparkSQL:
@@ -130,87 +119,22 @@ class SparkSQL:
     def judge(
         self, table: Table, params: Params, target: Target | None, part: Slice | None = None
     ) -> Judged:
-        """Judge and write in one pass; what became of the rows is counted on the way."""
-        verdicts = self._verdicts(table, params, target)
+        """Judge, and write in the same pass if there is a target."""
         if target is None:
-            verdicts.createOrReplaceTempView("verdicts")
-            return _judged(
-                self.rows("SELECT excluded, sum(times), count(*) FROM verdicts GROUP BY 1"), []
-            )
-        seen, kept = Observation(), F.col("excluded") == ""
-        watched = verdicts.observe(
-            seen,
-            F.sum(F.when(kept, F.col("times"))).alias("promoted"),
-            F.collect_list(F.when(~kept, F.struct("excluded", "times"))).alias("left_out"),
-        )
-        files = self._write(watched.where(kept), table, target)
-        counts = Counter({"": seen.get["promoted"] or 0})
-        for reason, times in seen.get["left_out"] or ():
-            counts[reason] += times
-        return Judged(counts, sum(file.rows for file in files), files)
-
-    def _verdicts(self, table: Table, params: Params, target: Target | None) -> DataFrame:
-        """The distinct promoted rows with how often each came, and few rows a reason.
-
-        Rows of a table with days meet by day and, within it, by parts of their person, so that
-        one shuffle serves to find repeats and to write; what is left out is spread as well.
-        """
-        judged = self.frame(table.query, params)
-        promoted = F.col("excluded").isNull()
-        frame = judged.select(
-            *(
-                F.when(promoted, F.col(_tick(c.name))).cast(TYPES[c.type]).alias(c.name)
-                for c in table.columns
-            ),
-            F.coalesce("excluded", F.lit("")).alias("excluded"),
-            _part_of(table, promoted, target).alias("_part"),
-        )
-        keys = [_tick(column) for column in frame.columns]
-        if target and target.day_column:
-            frame = frame.withColumn("_day", F.col(_tick(target.day_column)).cast("date"))
-            keys.append("_day")
-            frame = frame.repartition("_day", "_part")
-        return frame.groupBy(*keys).agg(F.count("*").alias("times"))
+            return judge(self, table, params)
+        return judge_and_write(self, table, params, target)
 
     def write(self, select: str, target: Target) -> list[DataFile]:
         """Write the rows of a SELECT by Iceberg's writers."""
-        return self._write(self.frame(select), load_tables()[target.name], target)
+        rows = self.frame(select)
+        return self.append(rows.sortWithinPartitions(*partition_of(target)), target)
 
-    def _write(self, frame: DataFrame, table: Table, target: Target) -> list[DataFile]:
-        columns = [_tick(field.name) for field in target.fields]
-        order = [F.col(_tick(c)) for c in (table.owner.column, table.time) if c]
-        if target.buckets:
-            order.insert(0, _bucket(target))
-        if target.day_column:
-            order.insert(0, F.col(_tick(target.day_column)).cast("date"))
-        ready = frame.sortWithinPartitions(*order).select(*columns)
-        return stage(
-            self._spark,
-            self._home.scratch / "staging",
-            target,
-            lambda to: ready.writeTo(to).append(),
-        )
-
-
-def _judged(rows: Sequence[tuple[str, int, int]], files: Sequence[DataFile]) -> Judged:
-    counts = Counter({reason: times for reason, times, _ in rows})
-    return Judged(counts, sum(distinct for reason, _, distinct in rows if not reason), files)
-
-
-def _part_of(table: Table, promoted: Column, target: Target | None) -> Column:
-    """The part of its day that a row belongs to, its bucket if there are any; of rows left out,
-    any part."""
-    parts = F.lit(SPREAD)
-    whole = F.pmod(F.xxhash64(*(_tick(column.name) for column in table.columns)), parts)
-    if target and target.buckets:
-        return F.when(promoted, _bucket(target)).otherwise(whole)
-    return F.when(promoted, F.pmod(F.xxhash64(_tick(table.owner.column)), parts)).otherwise(whole)
-
-
-def _bucket(target: Target) -> Column:
-    """The number of a row's bucket, as Iceberg counts it."""
-    column = _tick(target.bucket_column)
-    return F.expr(f"{NAME}.system.bucket({target.buckets}, {column})")
+    def append(self, frame: DataFrame, target: Target) -> list[DataFile]:
+        """Write rows that lie as the table's partitions do."""
+        columns = [tick(field.name) for field in target.fields]
+        ready = frame.select(*columns)
+        folder = self._home.scratch / "staging"
+        return stage(self._spark, folder, target, lambda to: ready.writeTo(to).append())
 
 
 def _struct(fields: Sequence[Field]) -> T.StructType:
@@ -225,14 +149,9 @@ def _with_fields(frame: DataFrame, fields: Sequence[Field]) -> DataFrame:
     there = set(frame.columns)
     return frame.select(
         *(
-            F.col(_tick(f.name))
+            F.col(tick(f.name))
             if f.name in there
             else F.lit(None).cast(TYPES[f.type]).alias(f.name)
             for f in fields
         )
     )
-
-
-def _tick(column: str) -> str:
-    """A column's name as Spark's functions take it."""
-    return "`" + column.replace("`", "``") + "`"

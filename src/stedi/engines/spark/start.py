@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ JARS_VARIABLE = "STEDI_SPARK_JARS"
 _LOGGING = Path(__file__).with_name("log4j2.properties")
 
 OWN = {
+    "spark.master": "local[*]",
     "spark.app.name": "stedi",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
@@ -35,7 +37,7 @@ OWN = {
     "spark.driver.memory": "4g",
     "spark.sql.shuffle.partitions": "8",  # those without rows are put together at run time
     "spark.driver.extraJavaOptions": (
-        f"-Duser.language=en -Dlog4j2.configurationFile={_LOGGING.as_uri()}"
+        f"-XX:+UseParallelGC -Duser.language=en -Dlog4j2.configurationFile={_LOGGING.as_uri()}"
     ),
 }
 EVERY = {
@@ -46,6 +48,8 @@ EVERY = {
     "spark.sql.parquet.fieldId.read.enabled": "true",
     "spark.sql.parquet.fieldId.read.ignoreMissing": "true",
     "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    # Rows that lie sorted are told from their repeats as they pass, without a hash table.
+    "spark.sql.execution.replaceHashWithSortAgg": "true",
     # A table that lies by day is joined by day without moving it.
     "spark.sql.sources.v2.bucketing.enabled": "true",
     "spark.sql.sources.v2.bucketing.pushPartValues.enabled": "true",
@@ -53,25 +57,48 @@ EVERY = {
 }
 
 
-def started(catalog: str) -> tuple[SparkSession, bool]:
-    """Spark, and whether it is our own; UsageError if it cannot be had."""
+def running() -> SparkSession | None:
+    """The Spark that somebody else started in this process, or submitted it to; else None.
+
+    UsageError if pyspark is not installed.
+    """
     if find_spec("pyspark") is None:
         raise UsageError(
             "the spark engine needs pyspark: pip install 'stedi-lakehouse[spark]', or use "
             "--engine duckdb"
         )
-    found = _running()
-    return (found, False) if found else (_own(catalog), True)
-
-
-def _running() -> SparkSession | None:
-    """The Spark that somebody else started in this process, or submitted it to."""
     from pyspark.sql import SparkSession
 
     found = SparkSession.getActiveSession()
     if found is None and "PYSPARK_GATEWAY_PORT" in os.environ:
         found = SparkSession.builder.getOrCreate()
     return found
+
+
+def requirements(catalog: str) -> dict[str, str]:
+    """The settings of a Spark of our own; UsageError if something is not there that it needs."""
+    _need_java()
+    return {**OWN, **_jars(catalog)}
+
+
+def start(settings: Mapping[str, str]) -> SparkSession:
+    """A Spark of our own, on this machine; UsageError if it does not start."""
+    from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession
+
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = SparkSession.builder
+    for key, value in settings.items():
+        builder = builder.config(key, value)
+    try:
+        spark = builder.getOrCreate()
+        _no_checksum_files(spark)
+        return spark
+    except (PySparkException, OSError, RuntimeError) as error:
+        raise UsageError(
+            f"Spark does not start ({str(error).partition(chr(10))[0]}); it needs Java 17 or later "
+            f"and its packages, from Maven Central or as files named in {JARS_VARIABLE}"
+        ) from error
 
 
 def lake_session(spark: SparkSession, home: Home) -> SparkSession:
@@ -88,38 +115,13 @@ def lake_session(spark: SparkSession, home: Home) -> SparkSession:
 
 def _same_letters(session: SparkSession) -> None:
     """Spark lowers letters as the language of its Java does: in Turkish, people would be others."""
-    if session.sql("SELECT lower('ÉI') = 'éi'").collect() != [(True,)]:
+    java: Any = session.sparkContext._jvm
+    if java.java.util.Locale.getDefault().getLanguage() in ("az", "lt", "tr"):
         raise UsageError(
             "this Spark lowers letters by the rules of another language, so people would not be "
             "matched as in the lake; start it with -Duser.language=en in "
             "spark.driver.extraJavaOptions and spark.executor.extraJavaOptions"
         )
-
-
-def stop(spark: SparkSession) -> None:
-    """End a Spark of our own."""
-    spark.stop()
-
-
-def _own(catalog: str) -> SparkSession:
-    from pyspark.errors import PySparkException
-    from pyspark.sql import SparkSession
-
-    _need_java()
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    builder = SparkSession.builder
-    for key, value in {**OWN, **_jars(catalog)}.items():
-        builder = builder.config(key, value)
-    try:
-        spark = builder.getOrCreate()
-        _no_checksum_files(spark)
-        return spark
-    except (PySparkException, OSError, RuntimeError) as error:
-        raise UsageError(
-            f"Spark does not start ({str(error).partition(chr(10))[0]}); it needs Java 17 or later "
-            f"and the packages {' '.join(coordinates(catalog))}, from Maven Central or as files "
-            f"named in {JARS_VARIABLE}"
-        ) from error
 
 
 def _no_checksum_files(spark: SparkSession) -> None:
@@ -146,4 +148,5 @@ def _jars(catalog: str) -> dict[str, str]:
     missing = [path for path in given.split(",") if not Path(path).is_file()]
     if missing:
         raise UsageError(f"{JARS_VARIABLE}: no such file: {', '.join(missing)}")
-    return {"spark.jars": given}
+    # On the class path they need not be copied; there are no other machines to send them to.
+    return {"spark.driver.extraClassPath": given.replace(",", os.pathsep)}
