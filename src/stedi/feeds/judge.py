@@ -23,6 +23,11 @@ EARLIEST_MS = 946_684_800_000  # 2000-01-01T00:00:00Z
 DAY_MS = 86_400_000
 MOST_EXTRAS = 100  # in a line, and in a feed
 LONGEST_NAME = 128
+# Names of Iceberg's metadata columns: engines cannot read a column of a table that has one.
+ICEBERGS = frozenset(
+    ("_file", "_pos", "_deleted", "_partition", "_spec_id", "_row_id")
+    + ("_last_updated_sequence_number", "_change_type", "_change_ordinal", "_commit_snapshot_id")
+)
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 EMAILS = ("email", "user")
 
@@ -62,7 +67,7 @@ class Judge:
 
     def __init__(self, table: Table, now_ms: int) -> None:
         self._announced = {c.field.lower(): c for c in table.columns if c.field}
-        self._reserved = {c.name for c in table.columns if not c.field}
+        self._reserved = {c.name for c in table.columns if not c.field} | ICEBERGS
         self._latest = now_ms + DAY_MS
 
     def __call__(self, line: bytes) -> Judged:

@@ -259,6 +259,12 @@ def test_a_name_of_the_house_is_reserved(name: str):
     assert reason == "field name is reserved: _source_file"
 
 
+@pytest.mark.parametrize("name", ["_file", "_FILE", "-pos", "_row_id"])
+def test_a_name_that_iceberg_keeps_for_itself_is_reserved(name: str):
+    reason = judge("accelerometer", line("accelerometer", **{name: "x"})).reason
+    assert reason == f"field name is reserved: {name.lower().replace('-', '_')}"
+
+
 def test_no_more_than_a_hundred_unannounced_fields():
     many = {f"n{number}": 1 for number in range(101)}
     reason = judge("accelerometer", line("accelerometer", **many)).reason

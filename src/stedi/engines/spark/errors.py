@@ -6,13 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from py4j.protocol import Py4JError
-from pyspark.errors import (
-    AnalysisException,
-    ArithmeticException,
-    ParseException,
-    PySparkException,
-    SparkRuntimeException,
-)
+from pyspark.errors import PySparkException
 
 from stedi.errors import QueryError, StorageError, storage_error
 
@@ -37,12 +31,9 @@ def query_errors() -> Iterator[None]:
     """Turn what Spark finds wrong with a query into QueryError."""
     try:
         yield
-    except (
-        AnalysisException,
-        ArithmeticException,
-        ParseException,
-        SparkRuntimeException,
-    ) as error:
+    except PySparkException as error:
+        if not error.getCondition():  # no fault of the query's
+            raise
         raise QueryError(_brief(error)) from error
 
 

@@ -94,6 +94,7 @@ def _metadata(target: Target, location: Path, data: Path) -> dict[str, Any]:
             "write.data.path": data.as_uri(),
             "write.distribution-mode": "none",  # rows come as they are to lie
             "write.parquet.compression-codec": "snappy",
+            "write.parquet.dict-size-bytes": "65536",  # readings do not repeat: give up early
             "write.metadata.metrics.default": "none",
         },
         "current-snapshot-id": -1,

@@ -7,6 +7,7 @@ STEDI_SPARK_JARS (paths with commas between) where that cannot be reached.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
@@ -51,6 +52,7 @@ EVERY = {
     # Rows that lie sorted are told from their repeats as they pass, without a hash table.
     "spark.sql.execution.replaceHashWithSortAgg": "true",
     # A table that lies by day is joined by day without moving it.
+    "spark.sql.iceberg.planning.preserve-data-grouping": "true",
     "spark.sql.sources.v2.bucketing.enabled": "true",
     "spark.sql.sources.v2.bucketing.pushPartValues.enabled": "true",
     "spark.sql.requireAllClusterKeysForCoPartition": "false",
@@ -93,6 +95,7 @@ def start(settings: Mapping[str, str]) -> SparkSession:
     try:
         spark = builder.getOrCreate()
         _no_checksum_files(spark)
+        logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)
         return spark
     except (PySparkException, OSError, RuntimeError) as error:
         raise UsageError(

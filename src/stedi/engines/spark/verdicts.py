@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
@@ -23,6 +24,8 @@ from stedi.lake.model import Target
 if TYPE_CHECKING:
     from stedi.engines.spark.sql import SparkSQL
 
+DAY_SECONDS = 86_400
+MOST = 4_096  # buckets, see `stedi.lake.policy`
 SPREAD = 16  # parts that the rows of a day meet in, where there are no buckets
 TYPES: dict[str, T.DataType] = {
     "string": T.StringType(),
@@ -56,8 +59,8 @@ def judge_and_write(session: SparkSQL, table: Table, params: Params, target: Tar
     """Judge and write what is promoted.
 
     Counts are observed while the query runs. Those of tasks that ran twice would be counted
-    twice: then, and if a query tells reasons that cannot be read in its text, they are asked for
-    once more.
+    twice: then, if nothing could be observed, and if a query tells reasons that cannot be read
+    in its text, they are asked for once more.
     """
     candidates = session.frame(table.query, params)
     told, came = Observation(), Observation()
@@ -65,11 +68,19 @@ def judge_and_write(session: SparkSQL, table: Table, params: Params, target: Tar
     kept = watched.where(F.col("excluded").isNull())
     distinct = _distinct(kept, table, target).observe(came, F.sum("times").alias("times"))
     files = session.append(distinct, target)
-    counts = Counter({key: value for key, value in told.get.items() if value})
-    total = counts.pop("total", 0)
-    if total != counts.total() or counts[""] != (came.get.get("times") or 0):
+    counts = Counter({key: value for key, value in _seen(told).items() if value})
+    total = counts.pop("total", -1)
+    if total != counts.total() or counts[""] != (_seen(came).get("times") or 0):
         counts = _counted_again(candidates)
     return Judged(counts, sum(file.rows for file in files), files)
+
+
+def _seen(observation: Observation) -> dict[str, int]:
+    """What was observed; nothing of a part that Spark found to be empty and did not run."""
+    try:
+        return observation.get
+    except Py4JJavaError:
+        return {}
 
 
 def _counts(table: Table) -> list[Column]:
@@ -92,19 +103,31 @@ def _distinct(rows: DataFrame, table: Table, target: Target) -> DataFrame:
     """The rows, each once, with how often it came; as the table's partitions lie, and sorted."""
     columns = [F.col(tick(c.name)).cast(TYPES[c.type]).alias(c.name) for c in table.columns]
     rows = rows.select(*columns)
-    keys = [F.col(tick(name)) for name in rows.columns]
-    if target.day_column:
-        place = partition_of(target)
-        if not target.buckets:
-            person = F.xxhash64(tick(table.owner.column))
-            place.append(F.pmod(person, F.lit(SPREAD)))
-        named = {f"_place{number}": column for number, column in enumerate(place)}
-        first = [*named, tick(table.owner.column), tick(table.time)]
-        rest = [tick(c.name) for c in table.columns if tick(c.name) not in first]
-        rows = rows.withColumns(named).repartition(*named).sortWithinPartitions(*first, *rest)
-        keys = [F.col(name) for name in (*first, *rest)]
-    found = rows.groupBy(*keys).agg(F.count(F.lit(1)).alias("times"))
-    return found.sortWithinPartitions(*keys[:4]) if target.day_column else found
+    if not target.day_column:
+        return rows.groupBy(*map(tick, rows.columns)).agg(F.count(F.lit(1)).alias("times"))
+    first = ["_rank", "_place", tick(table.owner.column), tick(table.time)]
+    keys = [*first, *(tick(c.name) for c in table.columns if tick(c.name) not in first)]
+    placed = rows.withColumn("_place", _place(table, target)).repartition("_place")
+    ranked = placed.withColumn("_rank", _rank(table)).sortWithinPartitions(*keys)
+    found = ranked.groupBy(*keys).agg(F.count(F.lit(1)).alias("times"))
+    return found.sortWithinPartitions(*first)  # as they are already, unless that was for nothing
+
+
+def _place(table: Table, target: Target) -> Column:
+    """A number for the day and, in it, the bucket of a row, or a part if there are no buckets."""
+    day, *bucket = partition_of(target)
+    part = F.pmod(F.xxhash64(tick(table.owner.column)), F.lit(SPREAD))
+    return F.unix_date(day).cast("long") * MOST + (bucket[0] if bucket else part)
+
+
+def _rank(table: Table) -> Column:
+    """Place, person and second of a row as one number.
+
+    Sorting compares it first, and it nearly always decides; addresses are seldom looked at.
+    """
+    person = F.pmod(F.xxhash64(tick(table.owner.column)), F.lit(MOST))
+    second = F.pmod(F.unix_seconds(tick(table.time)), F.lit(DAY_SECONDS))
+    return (F.col("_place") * MOST + person) * DAY_SECONDS + second
 
 
 def partition_of(target: Target) -> list[Column]:
