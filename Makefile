@@ -78,8 +78,6 @@ $(INSTALLED_BENCH): requirements-bench.lock pyproject.toml | $(PY)
 
 install: $(INSTALLED) ## the product alone, in .venv
 
-setup: $(INSTALLED_DEV) $(JARS) $(CATALOGS) ## the product and its development tools, in .venv
-
 # The jars that Spark needs beside its own: tests run without them, but not on Spark.
 JARS := $(VENV)/.installed-jars
 MVN ?= $(shell command -v mvn)
@@ -105,6 +103,8 @@ $(CATALOGS): tests/catalogs/pom.xml tests/catalogs/requirements.lock | $(INSTALL
 	@touch $@
 
 catalogs: $(CATALOGS) ## the servers that tests of catalogs start
+
+setup: $(INSTALLED_DEV) $(JARS) $(CATALOGS) ## the product and its development tools, in .venv
 
 # ---------------------------------------------------------------- use
 

@@ -76,7 +76,11 @@ def _event_log(folder: Path) -> Any:
     """Let every Spark that starts here write down what its tasks do."""
     settings = folder.with_name("spark-conf")
     settings.mkdir(exist_ok=True)
-    lines = ("spark.eventLog.enabled true", f"spark.eventLog.dir {folder.as_uri()}")
+    lines = (
+        "spark.eventLog.enabled true",
+        "spark.eventLog.compress false",
+        f"spark.eventLog.dir {folder.as_uri()}",
+    )
     (settings / "spark-defaults.conf").write_text("\n".join(lines) + "\n")
     before = os.environ.get("SPARK_CONF_DIR")
     os.environ["SPARK_CONF_DIR"] = str(settings)

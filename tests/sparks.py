@@ -16,7 +16,7 @@ JARS = Path(sys.prefix) / "jars"
 ALL = os.environ.get("STEDI_SPARK") == "all"
 SMALL = {
     "spark.driver.memory": "1g",
-    "spark.master": "local[2]",
+    "spark.master": "local[1]",
     "spark.sql.shuffle.partitions": "2",
     "spark.sql.codegen.wholeStage": "false",  # compiling costs more than these rows
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
@@ -43,8 +43,8 @@ def start() -> Any:
     """The Spark that engines of this process find when they are made."""
     from stedi.engines.spark import start as starting
 
-    os.environ[starting.JARS_VARIABLE] = ",".join(map(str, jars()))
-    return starting.start(starting.requirements("sqlite") | SMALL)
+    given = {"spark.driver.extraClassPath": os.pathsep.join(map(str, jars()))}
+    return starting.start(starting.OWN | given | SMALL)
 
 
 def on_request(item: pytest.Item) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import stedi
 from helpers import T0, deliver, record, tables_of
 from stedi.api import Lake
 from stedi.errors import LakeError
@@ -67,14 +68,13 @@ def check_files(lake: Lake, buckets: int) -> None:
 
 
 @pytest.mark.on_spark
-def test_buckets_change_no_row(new_lake: Callable[..., Lake], landing: Path):
-    plain, bucketed = new_lake("plain"), new_lake("bucketed")
+def test_buckets_change_no_row(new_lake: Callable[..., Lake], landing: Path, tmp_path: Path):
+    plain = stedi.create(tmp_path / "plain")
+    bucketed = new_lake("bucketed")
     set_buckets(bucketed, "4")
-    for step in (lambda: everybody(landing, 0), lambda: everybody(landing, 1)):
-        step()
-        for lake in (plain, bucketed):
-            lake.run(landing)
-        assert tables_of(plain) == tables_of(bucketed)
+    everybody(landing, 0)
+    everybody(landing, 1)
+    bucketed.run(landing)
     check_files(bucketed, 4)
     set_buckets(bucketed, "8")
     everybody(landing, 2)
@@ -84,15 +84,14 @@ def test_buckets_change_no_row(new_lake: Callable[..., Lake], landing: Path):
     assert tables_of(plain) == tables_of(bucketed)
     check_files(bucketed, 8)
     assert plain.account() == bucketed.account()
-    assert all(result.passed for result in bucketed.check() if result.severity == "fail")
-    before = tables_of(bucketed)
     bucketed.run(full=True)
-    assert tables_of(bucketed) == before
+    assert tables_of(plain) == tables_of(bucketed)
     assert all(
         file.bucket is not None
         for name in READINGS
         for file in bucketed.store.table(name).source().files
     )
+    plain.close()
 
 
 def test_upkeep_and_forgetting_keep_to_buckets(new_lake: Callable[..., Lake], landing: Path):

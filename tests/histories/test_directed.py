@@ -12,9 +12,7 @@ from histories.directed import DIRECTED, WHOLE
 from histories.stage import Stage
 
 ALWAYS = (
-    "consent is withdrawn and given again",
     "a device is claimed by a second person, by mistake",
-    "a late step finds the reading of days ago",
     "a forgotten person is delivered again",
 )
 

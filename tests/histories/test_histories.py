@@ -21,7 +21,7 @@ HUNT = int(os.environ.get("STEDI_HISTORIES", "0"))
 @pytest.mark.slow
 @pytest.mark.timeout(max(900, 60 * HUNT))
 @settings(
-    max_examples=HUNT or 6,
+    max_examples=HUNT or 4,
     derandomize=not HUNT,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -29,14 +29,14 @@ def test_without_java_it_says_what_to_install(alone: pytest.MonkeyPatch, tmp_pat
     alone.setenv("PATH", str(tmp_path))
     alone.delenv("JAVA_HOME", raising=False)
     with pytest.raises(UsageError, match="needs Java 17"):
-        start.requirements("sqlite")
+        start.requirements(stedi.create(tmp_path / "lake").home)
 
 
 def test_jars_that_are_not_there_are_named(alone: pytest.MonkeyPatch, tmp_path: Path):
     alone.setattr(start, "_need_java", lambda: None)
     alone.setenv(start.JARS_VARIABLE, f"{tmp_path / 'gone.jar'}")
     with pytest.raises(UsageError, match=r"no such file: .*gone\.jar"):
-        start.requirements("sqlite")
+        start.requirements(stedi.create(tmp_path / "lake").home)
 
 
 def test_the_lake_stays_as_it_was(alone: pytest.MonkeyPatch, landing: Path, tmp_path: Path):

@@ -25,8 +25,11 @@ MOST_EXTRAS = 100  # in a line, and in a feed
 LONGEST_NAME = 128
 # Names of Iceberg's metadata columns: engines cannot read a column of a table that has one.
 ICEBERGS = frozenset(
-    ("_file", "_pos", "_deleted", "_partition", "_spec_id", "_row_id")
-    + ("_last_updated_sequence_number", "_change_type", "_change_ordinal", "_commit_snapshot_id")
+    {
+        *("_file", "_pos", "_deleted", "_partition", "_spec_id", "_row_id"),
+        *("_change_type", "_change_ordinal", "_commit_snapshot_id"),
+        "_last_updated_sequence_number",
+    }
 )
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 EMAILS = ("email", "user")

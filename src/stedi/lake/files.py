@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import cast
 
 import pyarrow.parquet as pq
 from pyiceberg.io import FileIO
@@ -18,11 +17,9 @@ from pyiceberg.manifest import DataFile as IcebergFile
 from pyiceberg.manifest import DataFileContent, FileFormat
 from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.table.metadata import TableMetadata
-from pyiceberg.transforms import BucketTransform
 from pyiceberg.typedef import Record
 from pyiceberg.types import StringType
 
-from stedi.errors import LakeError
 from stedi.lake.layout import bucket_field
 from stedi.lake.model import DataFile
 
@@ -49,7 +46,7 @@ def describe(io: FileIO, metadata: TableMetadata, path: str) -> IcebergFile:
         content=DataFileContent.DATA,
         file_path=path,
         file_format=FileFormat.PARQUET,
-        partition=_partition(statistics, footer, metadata),
+        partition=_partition(statistics, path, metadata),
         file_size_in_bytes=len(file),
         sort_order_id=None,
         spec_id=metadata.default_spec_id,
@@ -59,38 +56,35 @@ def describe(io: FileIO, metadata: TableMetadata, path: str) -> IcebergFile:
     )
 
 
-def _partition(
-    statistics: DataFileStatistics, footer: pq.FileMetaData, metadata: TableMetadata
-) -> Record:
-    """The file's partition; LakeError if it holds rows of more than one."""
+def _partition(statistics: DataFileStatistics, path: str, metadata: TableMetadata) -> Record:
+    """The file's partition, as far as its rows can tell."""
     spec, schema = metadata.spec(), metadata.schema()
     bucket = bucket_field(spec)
     plain = [field for field in spec.fields if field is not bucket]
     values = list(statistics.partition(PartitionSpec(*plain), schema)._data)
     if bucket is not None:
-        name = schema.find_column_name(bucket.source_id) or ""
-        values.append(_bucket_of(footer, name, cast(BucketTransform[str], bucket.transform)))
+        first = _first_value(path, schema.find_column_name(bucket.source_id) or "")
+        values.append(bucket.transform.transform(StringType())(first))
     return Record(*values)
 
 
-def _bucket_of(footer: pq.FileMetaData, column: str, transform: BucketTransform[str]) -> int | None:
-    """The bucket that the least and the greatest value of each row group are in."""
-    position = footer.schema.to_arrow_schema().get_field_index(column)
-    groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
-    known = [group.column(position).statistics for group in groups]
-    if any(one is None or not one.has_min_max for one in known):
-        raise LakeError(f"a new file tells no bounds of {column}; its bucket cannot be known")
-    ends = {end for one in known for end in (one.min, one.max)}
-    found = {transform.transform(StringType())(end) for end in ends}
-    if len(found) != 1:
-        raise LakeError(f"a new file holds rows of {len(found)} buckets of {column}")
-    return found.pop()
+def _first_value(path: str, column: str) -> str | None:
+    """Of the first row: all rows of a file are of one bucket. Bounds may be cut short."""
+    with pq.ParquetFile(path) as file:
+        batch = next(file.iter_batches(batch_size=1, columns=[column]))
+    value: str | None = batch.column(0)[0].as_py()
+    return value
+
+
+def local(address: str) -> str:
+    """A file's path on this machine, however an engine wrote its address."""
+    return "/" + address[5:].lstrip("/") if address.startswith("file:") else address
 
 
 def data_file(file: IcebergFile, time_id: int | None, bucket: int | None = None) -> DataFile:
     """A manifest's file as the engines know it; days come from the bounds of the time column."""
     return DataFile(
-        path=file.file_path.removeprefix("file://"),
+        path=local(file.file_path),
         rows=file.record_count,
         bytes=file.file_size_in_bytes,
         first=_bound_day(file.lower_bounds, time_id),

@@ -74,10 +74,15 @@ class Home:
         """This process's folder for what does not fit in memory, worth nothing once it ends."""
         return self.root / "scratch" / str(os.getpid())
 
+    @property
+    def spark_scratch(self) -> Path:
+        """The same for this process's Spark, which may outlive other engines of the process."""
+        return self.scratch.with_name(f"{self.scratch.name}-spark")
+
     def clear_scratch(self) -> None:
         """Remove what processes that are gone left in their scratch folders."""
         for folder in (self.root / "scratch").glob("*"):
-            if not _alive(folder.name):
+            if not _alive(folder.name.partition("-")[0]):
                 shutil.rmtree(folder, ignore_errors=True)
 
     @property

@@ -21,7 +21,7 @@ from stedi.lake import schema as schemas
 from stedi.lake.catalog import identifier, location, owned
 from stedi.lake.commit import FEWEST_VERSIONS, Change, let_go, producer
 from stedi.lake.durable import sync_files
-from stedi.lake.files import data_file, describe
+from stedi.lake.files import data_file, describe, local
 from stedi.lake.model import VERSION, Field, Snapshot, Source, Target
 from stedi.lake.naming import lake_errors
 
@@ -218,7 +218,13 @@ class StoredTable:
         removed: Sequence[str] | None,
     ) -> None:
         old = self._files(self.source_id) if removed != () else []
-        leaving = [file for file in old if removed is None or file.file_path in set(removed)]
+        gone = None if removed is None else set(removed)
+        leaving = [file for file in old if gone is None or local(file.file_path) in gone]
+        if gone and len(leaving) != len(gone):
+            raise LakeError(
+                f"{self.contract.full_name}: files to be replaced are not in the current version; "
+                "was it changed meanwhile? Nothing was published: run again"
+            )
         io, metadata = transaction._table.io, transaction.table_metadata
         with producer(transaction, summary, bool(leaving)) as snapshot:
             for file in leaving:
@@ -251,7 +257,7 @@ class StoredTable:
         return kept | {VERSION: self.version}
 
     def _location(self) -> str:
-        return self._metadata.location.removeprefix("file://") + "/data"
+        return local(self._metadata.location) + "/data"
 
     def snapshots(self) -> list[Snapshot]:
         """All versions of the table still kept, oldest first."""

@@ -47,18 +47,25 @@ from stedi.lake.model import DataFile, Query, Source, Target
 
 
 class DuckDBEngine:
-    """Computes with DuckDB in this process; `memory` bounds it, `scratch` takes what spills."""
+    """Computes with DuckDB in this process; `memory` bounds it, `scratch` takes what spills.
+
+    It uses all cores unless `threads` says how many.
+    """
 
     name = "duckdb"
     round_bytes = 1 << 30
 
-    def __init__(self, memory: str, scratch: Path) -> None:
+    def __init__(self, memory: str, scratch: Path, threads: int | None = None) -> None:
         self._memory = memory
+        self._threads = threads
         self._scratch = scratch
 
     @cached_property
     def _connection(self) -> duckdb.DuckDBPyConnection:
-        return connect(self._memory, self._scratch)
+        connection = connect(self._memory, self._scratch)
+        if self._threads is not None:
+            connection.execute(f"SET threads = {self._threads}")
+        return connection
 
     def inspect(self, files: Sequence[RawFile], table: Table) -> list[Inspected]:
         """Look at the bytes of delivered files, two at a time."""

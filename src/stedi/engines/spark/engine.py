@@ -6,9 +6,10 @@ workers (`spread`). Files are published by the lake, as those of the embedded en
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
@@ -28,11 +29,10 @@ from stedi.engines.base import (
 from stedi.engines.duckdb import DuckDBEngine
 from stedi.engines.spark.landing import discard, land_group, merged
 from stedi.engines.spark.spread import Spread
-from stedi.engines.spark.start import lake_session, requirements, running, start
+from stedi.engines.spark.start import acquire, lake_session, release, requirements, running
 from stedi.engines.sql import checks
 from stedi.engines.sql.refresh import refresh
 from stedi.engines.sql.views import everything, show
-from stedi.errors import UsageError
 from stedi.feeds.inspect import Inspected
 from stedi.feeds.raw import RawFile
 from stedi.lake.home import Home
@@ -66,33 +66,27 @@ class SparkEngine:
     @cached_property
     def _starting(self) -> Future[SparkSession]:
         """A Spark of our own takes seconds to start: files are landed meanwhile."""
-        settings = {} if self._theirs else requirements(self._home.catalog_policy.type)
+        settings = {} if self._theirs else requirements(self._home)
         pool = ThreadPoolExecutor(1)
-        started = pool.submit(lambda: lake_session(self._theirs or start(settings), self._home))
+        started = pool.submit(lambda: self._theirs or acquire(settings))
         pool.shutdown(wait=False)
         return started
-
-    @property
-    def _spark(self) -> SparkSession:
-        return self._starting.result()
 
     @cached_property
     def _spread(self) -> Spread:
         _ = self._starting
         workers = self._theirs.sparkContext if self._theirs else None
-        return Spread(workers, self._home.memory)
+        return Spread(workers, self._home.memory, self._home.spark_scratch)
 
     @contextmanager
     def _sql(self, where: str) -> Iterator[SparkSQL]:
+        """A session of its own, so that calls do not see each other's views."""
+        spark = self._starting.result()
         from stedi.engines.spark.errors import spark_errors
         from stedi.engines.spark.sql import SparkSQL
 
-        session = SparkSQL(self._spark, self._home)
-        with spark_errors(where):
-            try:
-                yield session
-            finally:
-                session.close()
+        with spark_errors(where), SparkSQL(lake_session(spark, self._home), self._home) as session:
+            yield session
 
     def inspect(self, files: Sequence[RawFile], table: Table) -> list[Inspected]:
         """A first look at delivered files."""
@@ -137,6 +131,8 @@ class SparkEngine:
         self, source: Source, target: Target, column: str, values: Sequence[str]
     ) -> tuple[list[str], list[str]]:
         """Take out the rows with one of `values`; only files that hold some are rewritten."""
+        if not values:
+            return [], []
         parts = self._by_file(source, lambda e, part: e.without(part, target, column, values))
         return [p for gone, _ in parts for p in gone], [p for _, new in parts for p in new]
 
@@ -178,10 +174,12 @@ class SparkEngine:
         )
 
     def close(self) -> None:
-        """End our own Spark; that of somebody else stays."""
-        if "_starting" in self.__dict__ and self._theirs is None:
-            with suppress(UsageError):
-                self._spark.stop()
+        """Give our own Spark back; that of somebody else stays."""
+        if "_starting" in self.__dict__:
+            starting = self._starting
+            if self._theirs is None and starting.exception() is None:
+                release(starting.result())
+        shutil.rmtree(self._home.spark_scratch, ignore_errors=True)
 
 
 def _silent(rows: int) -> None:

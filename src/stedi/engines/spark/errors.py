@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from py4j.protocol import Py4JError
-from pyspark.errors import PySparkException
-
 from stedi.errors import QueryError, StorageError, storage_error
 
 _LENGTH = 300
@@ -20,10 +17,11 @@ def spark_errors(where: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise storage_error(error, where) from error
-    except (PySparkException, Py4JError) as error:
-        raise StorageError(
-            f"{where}: Spark failed: {_brief(error)}; look there and run again"
-        ) from error
+    except Exception as error:
+        if not _of_spark(error):
+            raise
+        why = f"{where}: Spark failed: {_brief(error)}; look there and run again"
+        raise StorageError(why) from error
 
 
 @contextmanager
@@ -31,10 +29,15 @@ def query_errors() -> Iterator[None]:
     """Turn what Spark finds wrong with a query into QueryError."""
     try:
         yield
-    except PySparkException as error:
-        if not error.getCondition():  # no fault of the query's
+    except Exception as error:
+        if not getattr(error, "getCondition", lambda: None)():  # no fault of the query's
             raise
         raise QueryError(_brief(error)) from error
+
+
+def _of_spark(error: Exception) -> bool:
+    """Told by the name of its library, so that nobody needs it who has no Spark."""
+    return type(error).__module__.partition(".")[0] in ("py4j", "pyspark")
 
 
 def _brief(error: Exception) -> str:

@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+from uuid import uuid4
 
 from stedi.engines.duckdb import DuckDBEngine
+from stedi.engines.spark.errors import spark_errors
 from stedi.errors import StediError
 
 if TYPE_CHECKING:
@@ -29,12 +31,14 @@ R = TypeVar("R")
 class Spread:
     """Runs pieces of work on the workers of a Spark context, or here if they are small.
 
-    Without a context all is done here. A worker's embedded engine may use `memory`.
+    Without a context all is done here. Each embedded engine may use `memory` and spills to
+    `scratch`, on a worker to a temporary folder of its own.
     """
 
-    def __init__(self, context: SparkContext | None, memory: str) -> None:
+    def __init__(self, context: SparkContext | None, memory: str, scratch: Path) -> None:
         self._context = context
         self._memory = memory
+        self._scratch = scratch
 
     def __call__(
         self,
@@ -47,37 +51,57 @@ class Spread:
 
         `size` tells the bytes of an item; `work` and its results travel between processes.
         """
-        memory, context = self._memory, self._context
-        if context is None or len(items) < 2 or sum(map(size, items)) < LITTLE:
-            with _embedded(memory) as engine:
-                return [work(engine, list(items))] if items else []
-        groups = _groups(items, size, context.defaultParallelism)
+        if not items:
+            return []
+        if self._context is None or len(items) < 2 or sum(map(size, items)) < LITTLE:
+            with _embedded(self._memory, self._scratch) as engine:
+                return [work(engine, list(items))]
+        groups = _groups(items, size, self._context.defaultParallelism)
+        return _sound(self._on_workers(self._context, groups, work), undo)
+
+    def _on_workers(
+        self,
+        context: SparkContext,
+        groups: list[list[T]],
+        work: Callable[[DuckDBEngine, list[T]], R],
+    ) -> list[R | StediError]:
+        memory = self._memory
 
         def run(group: list[T]) -> R | StediError:
-            with _embedded(memory) as engine:
+            with (
+                tempfile.TemporaryDirectory(prefix="stedi-") as scratch,
+                _embedded(memory, Path(scratch), threads=1) as engine,
+            ):
                 try:
                     return work(engine, group)
                 except StediError as error:  # would come back as a traceback in text
                     return error
 
-        results = context.parallelize(groups, len(groups)).map(run).collect()
-        failed = [result for result in results if isinstance(result, StediError)]
-        done = [result for result in results if not isinstance(result, StediError)]
-        for result in done if failed else ():
-            undo(result)
-        if failed:
-            raise failed[0]
-        return done
+        with spark_errors("work spread over Spark's workers"):
+            results: list[R | StediError] = (
+                context.parallelize(groups, len(groups)).map(run).collect()
+            )
+            return results
+
+
+def _sound(results: list[R | StediError], undo: Callable[[R], None]) -> list[R]:
+    """The results, if nothing failed; otherwise they are undone, and the first error raised."""
+    failed = [result for result in results if isinstance(result, StediError)]
+    done = [result for result in results if not isinstance(result, StediError)]
+    for result in done if failed else ():
+        undo(result)
+    if failed:
+        raise failed[0]
+    return done
 
 
 @contextmanager
-def _embedded(memory: str) -> Iterator[DuckDBEngine]:
-    with tempfile.TemporaryDirectory(prefix="stedi-") as scratch:
-        engine = DuckDBEngine(memory, Path(scratch) / "spilled")
-        try:
-            yield engine
-        finally:
-            engine.close()
+def _embedded(memory: str, scratch: Path, threads: int | None = None) -> Iterator[DuckDBEngine]:
+    engine = DuckDBEngine(memory, scratch / uuid4().hex, threads)
+    try:
+        yield engine
+    finally:
+        engine.close()
 
 
 def _groups(items: Sequence[T], size: Callable[[T], int], workers: int) -> list[list[T]]:

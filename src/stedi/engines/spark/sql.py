@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import count
-from typing import Any
+from threading import Thread
+from typing import Any, Self
+from uuid import uuid4
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -22,9 +24,12 @@ from stedi.engines.base import Params
 from stedi.engines.spark.staging import stage
 from stedi.engines.spark.verdicts import TYPES, judge, judge_and_write, partition_of, tick
 from stedi.engines.sql.session import Judged, Slice
+from stedi.feeds.judge import ICEBERGS
 from stedi.lake.catalog import NAME, identifier
 from stedi.lake.home import Home
 from stedi.lake.model import DataFile, Field, Source, Target
+
+_PATIENCE = 10  # seconds to wait for Spark to end what was interrupted
 
 
 class SparkSQL:
@@ -39,6 +44,7 @@ class SparkSQL:
         self._held: dict[str, DataFrame] = {}
         self._read: dict[object, str] = {}
         self._numbers = count()
+        self._tag = uuid4().hex
 
     def literal(self, text: str) -> str:
         """A SQL text literal."""
@@ -58,20 +64,23 @@ class SparkSQL:
         key = source.name, tuple(source.fields), source.snapshot or paths
         if key not in self._read:
             self._read[key] = f"source_{next(self._numbers)}_{source.name}"
-            _with_fields(self._frame(source), source.fields).createOrReplaceTempView(
-                self._read[key]
-            )
+            self._frame(source).createOrReplaceTempView(self._read[key])
         where = f" WHERE {source.where}" if source.where else ""
         return f"SELECT * FROM {self._read[key]}{where}"
 
     def _frame(self, source: Source) -> DataFrame:
         if not source.files:
-            return self._spark.createDataFrame([], _struct(source.fields))
+            nulls = (F.lit(None).cast(TYPES[f.type]).alias(f.name) for f in source.fields)
+            return self._spark.range(0).select(*nulls)
         if source.snapshot is not None:
             table = ".".join((NAME, *identifier(self._home, load_tables()[source.name])))
-            return self._spark.read.option("versionAsOf", source.snapshot).table(table)
+            found = self._spark.read.option("versionAsOf", source.snapshot).table(table)
+            # A version of before a column was added or renamed has other names: see below.
+            if {field.name for field in source.fields} <= set(found.columns) - ICEBERGS:
+                return found.select(*(tick(field.name) for field in source.fields))
         paths = [file.path for file in source.files]
-        return self._spark.read.schema(_struct(source.fields)).parquet(*paths)
+        plain = self._spark.read.option("__globPaths__", "false")  # paths may hold { and }
+        return plain.schema(_struct(source.fields)).parquet(*paths)
 
     def frame(self, sql: str, params: Params | None = None) -> DataFrame:
         """A query, not yet run."""
@@ -110,11 +119,18 @@ class SparkSQL:
             if frame := self._held.pop(table, None):
                 frame.unpersist()
 
-    def close(self) -> None:
-        """Let go of all that is held, and of the views of sources."""
+    def __enter__(self) -> Self:
+        self._spark.addTag(self._tag)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Let go of what is held; if interrupted, end what Spark still does."""
+        if kind is not None and not issubclass(kind, Exception):
+            thread = Thread(target=self._spark.interruptTag, args=(self._tag,))
+            thread.start()
+            thread.join(_PATIENCE)
+            return
         self.drop(*list(self._held))
-        for view in self._read.values():
-            self._spark.catalog.dropTempView(view)
 
     def judge(
         self, table: Table, params: Params, target: Target | None, part: Slice | None = None
@@ -133,7 +149,7 @@ class SparkSQL:
         """Write rows that lie as the table's partitions do."""
         columns = [tick(field.name) for field in target.fields]
         ready = frame.select(*columns)
-        folder = self._home.scratch / "staging"
+        folder = self._home.spark_scratch
         return stage(self._spark, folder, target, lambda to: ready.writeTo(to).append())
 
 
@@ -141,17 +157,4 @@ def _struct(fields: Sequence[Field]) -> T.StructType:
     """The columns as Spark's Parquet reader finds them by field id."""
     return T.StructType(
         [T.StructField(f.name, TYPES[f.type], True, {"parquet.field.id": f.id}) for f in fields]
-    )
-
-
-def _with_fields(frame: DataFrame, fields: Sequence[Field]) -> DataFrame:
-    """The columns that are asked for; NULL for one that the version did not have yet."""
-    there = set(frame.columns)
-    return frame.select(
-        *(
-            F.col(tick(f.name))
-            if f.name in there
-            else F.lit(None).cast(TYPES[f.type]).alias(f.name)
-            for f in fields
-        )
     )

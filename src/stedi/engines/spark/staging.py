@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from stedi.lake.files import local
 from stedi.lake.model import DataFile, Target
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def settings(folder: Path) -> dict[str, str]:
     return {
         prefix: "org.apache.iceberg.spark.SparkCatalog",
         f"{prefix}.type": "hadoop",
-        f"{prefix}.warehouse": folder.as_uri(),
+        f"{prefix}.warehouse": f"file://{folder}",
         f"{prefix}.cache-enabled": "false",
     }
 
@@ -62,12 +63,7 @@ def stage(
 
 def _files(listed: DataFrame) -> list[DataFile]:
     rows = listed.select("file_path", "record_count", "file_size_in_bytes").collect()
-    return [DataFile(_plain(path), count, size) for path, count, size in rows]
-
-
-def _plain(path: str) -> str:
-    """A local path as the lake writes it."""
-    return "/" + path.removeprefix("file:").lstrip("/") if path.startswith("file:") else path
+    return [DataFile(local(path), count, size) for path, count, size in rows]
 
 
 def _metadata(target: Target, location: Path, data: Path) -> dict[str, Any]:
@@ -79,7 +75,7 @@ def _metadata(target: Target, location: Path, data: Path) -> dict[str, Any]:
     return {
         "format-version": 2,
         "table-uuid": str(uuid4()),
-        "location": location.as_uri(),
+        "location": f"file://{location}",
         "last-sequence-number": 0,
         "last-updated-ms": int(time.time() * 1000),
         "last-column-id": max(f.id for f in target.fields),
@@ -91,7 +87,7 @@ def _metadata(target: Target, location: Path, data: Path) -> dict[str, Any]:
         "default-sort-order-id": 0,
         "sort-orders": [{"order-id": 0, "fields": []}],
         "properties": {
-            "write.data.path": data.as_uri(),
+            "write.data.path": f"file://{data}",
             "write.distribution-mode": "none",  # rows come as they are to lie
             "write.parquet.compression-codec": "snappy",
             "write.parquet.dict-size-bytes": "65536",  # readings do not repeat: give up early

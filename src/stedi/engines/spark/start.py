@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
 JARS_VARIABLE = "STEDI_SPARK_JARS"
 _LOGGING = Path(__file__).with_name("log4j2.properties")
 
+_lock = threading.Lock()
+_users: list[SparkSession] = []
+
+# What plans, logs and events tell: no key, no address, no password.
+_PERSONAL = r"[0-9A-Fa-f]{128}|[^\s'\",()]+@[^\s'\",()]+"
+_SECRET = "(?i)url|secret|password|token|credential|access[.]?key"  # noqa: S105
+
 OWN = {
     "spark.master": "local[*]",
     "spark.app.name": "stedi",
@@ -36,12 +44,16 @@ OWN = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.memory": "4g",
+    "spark.redaction.string.regex": _PERSONAL,
+    "spark.redaction.regex": _SECRET,
     "spark.sql.shuffle.partitions": "8",  # those without rows are put together at run time
     "spark.driver.extraJavaOptions": (
         f"-XX:+UseParallelGC -Duser.language=en -Dlog4j2.configurationFile={_LOGGING.as_uri()}"
     ),
 }
 EVERY = {
+    "spark.sql.redaction.string.regex": _PERSONAL,
+    "spark.sql.redaction.options.regex": _SECRET,
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
     "spark.sql.ansi.doubleQuotedIdentifiers": "true",
@@ -69,22 +81,44 @@ def running() -> SparkSession | None:
             "the spark engine needs pyspark: pip install 'stedi-lakehouse[spark]', or use "
             "--engine duckdb"
         )
+    from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
-    found = SparkSession.getActiveSession()
-    if found is None and "PYSPARK_GATEWAY_PORT" in os.environ:
-        found = SparkSession.builder.getOrCreate()
-    return found
+    there = SparkContext._active_spark_context is not None and not _users
+    if there or "PYSPARK_GATEWAY_PORT" in os.environ:
+        return SparkSession.getActiveSession() or SparkSession.builder.getOrCreate()
+    return None
 
 
-def requirements(catalog: str) -> dict[str, str]:
-    """The settings of a Spark of our own; UsageError if something is not there that it needs."""
+def requirements(home: Home) -> dict[str, str]:
+    """The settings of a Spark of our own; UsageError if something is not there that it needs.
+
+    What it spills lies in the lake's scratch folder, which is swept if the process is killed.
+    """
     _need_java()
-    return {**OWN, **_jars(catalog)}
+    scratch = {"spark.local.dir": str(home.spark_scratch / "spilled")}
+    return {**OWN, **_jars(home.catalog_policy.type), **scratch}
+
+
+def acquire(settings: Mapping[str, str]) -> SparkSession:
+    """Our own Spark, shared by all lakes of this process; to be given back by `release`."""
+    with _lock:
+        spark = start(settings)
+        _users.append(spark)
+        return spark
+
+
+def release(spark: SparkSession) -> None:
+    """End our own Spark with its last user."""
+    with _lock:
+        _users.remove(spark)
+        if not _users:
+            spark.stop()
 
 
 def start(settings: Mapping[str, str]) -> SparkSession:
     """A Spark of our own, on this machine; UsageError if it does not start."""
+    from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
@@ -97,7 +131,7 @@ def start(settings: Mapping[str, str]) -> SparkSession:
         _no_checksum_files(spark)
         logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)
         return spark
-    except (PySparkException, OSError, RuntimeError) as error:
+    except (PySparkException, Py4JError, OSError, RuntimeError) as error:
         raise UsageError(
             f"Spark does not start ({str(error).partition(chr(10))[0]}); it needs Java 17 or later "
             f"and its packages, from Maven Central or as files named in {JARS_VARIABLE}"
@@ -110,10 +144,20 @@ def lake_session(spark: SparkSession, home: Home) -> SparkSession:
     prefix = f"spark.sql.catalog.{NAME}"
     catalog = {f"{prefix}.{key}": value for key, value in spark_properties(home).items()}
     named = {prefix: "org.apache.iceberg.spark.SparkCatalog", f"{prefix}.cache-enabled": "false"}
-    for key, value in {**EVERY, **named, **catalog, **settings(home.scratch / "staging")}.items():
+    for key, value in {**EVERY, **named, **catalog, **settings(home.spark_scratch)}.items():
         session.conf.set(key, value)
     _same_letters(session)
+    _no_extensions(session)
     return session
+
+
+def _no_extensions(session: SparkSession) -> None:
+    """Iceberg's SQL extensions for Spark 4.1 lose the parameters of a query."""
+    if "iceberg" in (session.conf.get("spark.sql.extensions", "") or ""):
+        raise UsageError(
+            "this Spark has Iceberg's SQL extensions, with which queries cannot be given "
+            "parameters; start it without them in spark.sql.extensions"
+        )
 
 
 def _same_letters(session: SparkSession) -> None:

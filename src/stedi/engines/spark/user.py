@@ -5,17 +5,22 @@ This is no sandbox: Spark's functions can do what the process may do.
 
 from __future__ import annotations
 
+import re
+
 import pyarrow as pa
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from stedi.contract import load_tables
+from stedi.contract import ZONES
 from stedi.contract.sql import SOURCE_DIALECT
 from stedi.engines.spark.errors import query_errors
 from stedi.engines.spark.sql import SparkSQL
 from stedi.errors import QueryError
 from stedi.lake.model import Query
+
+# A text literal, which stays as it is, or a table's name with its zone before it.
+_ZONED = re.compile(rf"'(?:[^'\\]|\\.)*'|\b(?:{'|'.join(ZONES)})\.(\w+)\b")
 
 
 def run(session: SparkSQL, query: Query) -> pa.RecordBatchReader:
@@ -37,6 +42,4 @@ def _bare(sql: str) -> str:
     if not isinstance(found[0], exp.Query):
         kind = found[0].key.upper()
         raise QueryError(f"only SELECT is possible here, the lake is read-only; found {kind}")
-    for table in load_tables().values():
-        sql = sql.replace(table.full_name, table.name)
-    return sql.rstrip().rstrip(";")
+    return _ZONED.sub(lambda m: m[1] or m[0], sql).rstrip().rstrip(";")

@@ -20,12 +20,12 @@ from stedi.engines.base import Params
 from stedi.engines.sql.session import Judged
 from stedi.lake.catalog import NAME
 from stedi.lake.model import Target
+from stedi.lake.policy import MOST_BUCKETS as MOST
 
 if TYPE_CHECKING:
     from stedi.engines.spark.sql import SparkSQL
 
 DAY_SECONDS = 86_400
-MOST = 4_096  # buckets, see `stedi.lake.policy`
 SPREAD = 16  # parts that the rows of a day meet in, where there are no buckets
 TYPES: dict[str, T.DataType] = {
     "string": T.StringType(),
@@ -58,9 +58,10 @@ def judge(session: SparkSQL, table: Table, params: Params) -> Judged:
 def judge_and_write(session: SparkSQL, table: Table, params: Params, target: Target) -> Judged:
     """Judge and write what is promoted.
 
-    Counts are observed while the query runs. Those of tasks that ran twice would be counted
-    twice: then, if nothing could be observed, and if a query tells reasons that cannot be read
-    in its text, they are asked for once more.
+    Counts are observed while the query runs. If promoted rows were counted twice, because tasks
+    ran twice, if nothing could be observed, or if a query tells reasons that cannot be read in
+    its text, they are asked for once more. Other rows counted twice make the account unbalanced:
+    then nothing is published.
     """
     candidates = session.frame(table.query, params)
     told, came = Observation(), Observation()
