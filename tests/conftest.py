@@ -17,6 +17,9 @@ from stedi.engines.base import Engine
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what runs on Spark by request only; the summary tells how much."""
+    for item in items:
+        if sparks.on_spark(item):
+            item.add_marker(pytest.mark.timeout(600))
     left = [item for item in items if sparks.on_request(item)]
     if left:
         config.hook.pytest_deselected(items=left)

@@ -47,7 +47,15 @@ def start() -> Any:
     return starting.start(starting.OWN | given | SMALL)
 
 
+def on_spark(item: pytest.Item) -> bool:
+    """Whether a test runs on Spark."""
+    return "spark" in getattr(item, "fixturenames", ()) or _is_given_spark(item)
+
+
 def on_request(item: pytest.Item) -> bool:
     """Whether a test runs on Spark, and only if all are asked for."""
-    spark = "spark" in getattr(getattr(item, "callspec", None), "params", {}).values()
-    return spark and not ALL and item.get_closest_marker("on_spark") is None
+    return _is_given_spark(item) and not ALL and item.get_closest_marker("on_spark") is None
+
+
+def _is_given_spark(item: pytest.Item) -> bool:
+    return "spark" in getattr(getattr(item, "callspec", None), "params", {}).values()

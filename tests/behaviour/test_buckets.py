@@ -84,14 +84,22 @@ def test_buckets_change_no_row(new_lake: Callable[..., Lake], landing: Path, tmp
     assert tables_of(plain) == tables_of(bucketed)
     check_files(bucketed, 8)
     assert plain.account() == bucketed.account()
-    bucketed.run(full=True)
-    assert tables_of(plain) == tables_of(bucketed)
-    assert all(
-        file.bucket is not None
-        for name in READINGS
-        for file in bucketed.store.table(name).source().files
-    )
     plain.close()
+
+
+def test_a_full_run_lets_all_files_lie_in_the_new_buckets(
+    new_lake: Callable[..., Lake], landing: Path
+):
+    lake = new_lake()
+    everybody(landing, 0)
+    lake.run(landing)
+    before = tables_of(lake)
+    set_buckets(lake, "4")
+    lake.run(full=True)
+    assert tables_of(lake) == before
+    for name in READINGS:
+        assert all(f.bucket is not None for f in lake.store.table(name).source().files)
+    check_files(lake, 4)
 
 
 def test_upkeep_and_forgetting_keep_to_buckets(new_lake: Callable[..., Lake], landing: Path):

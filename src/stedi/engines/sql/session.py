@@ -96,7 +96,7 @@ class Session(Protocol):
         """
 
     def write(self, select: str, target: Target) -> list[DataFile]:
-        """Write the rows of a SELECT, all of one partition of the table, as new files."""
+        """Write the rows of a SELECT, all of one day if the table has days, as new files."""
 
 
 def name(text: str) -> str:
