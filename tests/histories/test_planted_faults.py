@@ -33,7 +33,7 @@ WITHIN = 40  # random histories
 
 def blind(patch: Patch, unseen: Callable[[str, Bookmark], Bookmark]) -> None:
     """Tables whose bookmark changed in nothing but what is `unseen` count as up to date."""
-    bookmark = stedi.refresh.tables.bookmark
+    bookmark = stedi.refresh.tables.wanted
 
     def seen(store: Any, table: Any, params: Any) -> str:
         wanted = bookmark(store, table, params)
@@ -41,7 +41,7 @@ def blind(patch: Patch, unseen: Callable[[str, Bookmark], Bookmark]) -> None:
         hidden = unseen(table.name, json.loads(last)) == unseen(table.name, json.loads(wanted))
         return last if hidden else wanted
 
-    patch.setattr(stedi.refresh.tables, "bookmark", seen)
+    patch.setattr(stedi.refresh.tables, "wanted", seen)
 
 
 def unseen(table: str, *sources: str) -> Plant:
@@ -99,7 +99,7 @@ def lost_readings_touch_nobody(patch: Patch) -> None:
 
 def begun_is_done(patch: Patch) -> None:
     """What a run set out to refresh counts as refreshed, even if it was killed before."""
-    bookmark, set_out = stedi.refresh.tables.bookmark, set()
+    bookmark, set_out = stedi.refresh.tables.wanted, set()
 
     def remembered(store: Any, table: Any, params: Any) -> str:
         wanted = bookmark(store, table, params)
@@ -109,7 +109,7 @@ def begun_is_done(patch: Patch) -> None:
         set_out.add(seen)
         return wanted
 
-    patch.setattr(stedi.refresh.tables, "bookmark", remembered)
+    patch.setattr(stedi.refresh.tables, "wanted", remembered)
 
 
 def files_forgotten(patch: Patch) -> None:
