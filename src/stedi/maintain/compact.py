@@ -45,6 +45,8 @@ def groups(store: Store, name: str) -> list[list[DataFile]]:
     if name in _LEDGER:
         source = ledger.settled(source, ledger.batches(store))
     small = sorted((file for file in source.files if file.bytes < SMALL), key=_when)
+    if not small:
+        return []
     piles = _by_day(small, table.target()) if table.contract.day_column else [small]
     return [group for pile in piles for group in _filled(pile) if len(group) >= WORTH]
 
