@@ -165,7 +165,3 @@ def test_a_file_where_the_feeds_should_be(command: Command, tmp_path: Path) -> N
 
 def test_a_wrong_folder_leaves_an_existing_lake_alone(command: Command, lake: Path) -> None:
     failed(command, "run --landing nowhere", 2, "nowhere: no such folder")
-
-
-def test_an_engine_that_is_not_there_yet(command: Command, lake: Path) -> None:
-    failed(command, "run --engine spark", 2, "spark engine is not part of this version")

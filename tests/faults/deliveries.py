@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import stedi.engines.duckdb.engine
+import stedi.landing.find
 import stedi.landing.land
-import stedi.run
 from faults.nursery import fork, result_of, wait
 from faults.shop import Shop, recover, run
 from stedi.errors import StediError
@@ -38,15 +39,15 @@ def _message(shop: Shop, disturb: Callable[[], None]) -> str:
 
 
 def vanishes_once_found(victim: Path) -> None:
-    after(stedi.run, "find", lambda: victim.unlink(missing_ok=True))
+    after(stedi.landing.find, "find", lambda: victim.unlink(missing_ok=True))
 
 
 def vanishes_once_inspected(victim: Path) -> None:
-    after(stedi.landing.land, "inspect", lambda: victim.unlink(missing_ok=True))
+    after(stedi.engines.duckdb.engine, "inspect", lambda: victim.unlink(missing_ok=True))
 
 
 def grows_once_inspected(victim: Path) -> None:
-    after(stedi.landing.land, "inspect", lambda: _append(victim))
+    after(stedi.engines.duckdb.engine, "inspect", lambda: _append(victim))
 
 
 def cannot_be_opened(victim: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-import stedi.run
+import stedi.landing.find
 from faults.deliveries import after
 from faults.nursery import fork, result_of, wait
 from faults.shop import Shop, opened, recover, run, survey
@@ -36,7 +36,7 @@ def _run_held(shop: Shop, here: int, released: int) -> None:
         os.write(here, b"!")
         os.read(released, 1)
 
-    after(stedi.run, "find", hold)
+    after(stedi.landing.find, "find", hold)
     run(shop)
 
 
