@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks import feeds, machine, tables
@@ -129,8 +130,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _median(runs: list[dict[str, Any]], name: str) -> float:
-    walls = sorted(run["wall"] for run in runs if run["contender"] == name)
-    return float(walls[len(walls) // 2])
+    return median(run["wall"] for run in runs if run["contender"] == name)
 
 
 if __name__ == "__main__":

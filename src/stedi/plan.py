@@ -56,7 +56,7 @@ def _fresh(store: Store, landing: Path) -> dict[str, str]:
 def _why(store: Store, table: Table, params: Params, gains: set[str]) -> str:
     stored = store.table(table.name)
     if stored.summary.get(BOOKMARK) == bookmark(store, table, params):
-        come = sorted(gains & (ancestors(table) | set(table.sources)))
+        come = sorted(gains & ancestors(table))
         return f"the days and people touched by what lands in {', '.join(come)}" if come else ""
     known, why = base(store, table, params)
     if known is None:

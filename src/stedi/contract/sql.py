@@ -49,8 +49,7 @@ def _translate(sql: str, dialect: str) -> str:
 
 def used(params: Mapping[str, str], sql: str) -> dict[str, str]:
     """The parameters that a query names, as :name or $name: engines refuse any other."""
-    named = set(re.findall(r"[:$]([a-z_]+)", sql))
-    return {key: value for key, value in params.items() if key in named}
+    return {key: value for key, value in params.items() if re.search(rf"[:$]{key}\b", sql)}
 
 
 def statements(table: Table) -> list[str]:

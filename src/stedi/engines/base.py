@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Protocol
 from stedi.contract import Check, Table
 from stedi.feeds.inspect import Inspected
 from stedi.feeds.raw import RawFile
+from stedi.lake.durable import remove_files
 from stedi.lake.model import DataFile, Query, Source, Target
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Params = Mapping[str, str]
+MISFIT = "its account did not fit its rows"  # why a table is made anew as a whole
 
 
 class Widen(Exception):
@@ -59,6 +61,24 @@ class Landed:
     quarantine_files: Sequence[str]
     rows: int
     counts: Mapping[str, Counted]
+
+    def discard(self) -> None:
+        """Remove what was written: it will not be published."""
+        remove_files((*self.files, *self.quarantine_files))
+
+
+@dataclass(frozen=True)
+class KeepOutTask:
+    """Staged files of a landing table or of quarantine, and who must not be in them.
+
+    People and devices are known by keyed fingerprints; `params` are the pads of their key.
+    """
+
+    table: Table
+    source: Source
+    target: Target
+    fingerprints: Sequence[str]
+    params: Params
 
 
 @dataclass(frozen=True)
@@ -219,15 +239,8 @@ class Engine(Protocol):
         Returns the files to remove, those, newly written, in their place, and the rows gone.
         """
 
-    def keep_out(
-        self,
-        table: Table,
-        source: Source,
-        target: Target,
-        fingerprints: Sequence[str],
-        params: Params,
-    ) -> KeptOut:
-        """Take rows of forgotten people, known by keyed fingerprints, out of staged files."""
+    def keep_out(self, task: KeepOutTask) -> KeptOut:
+        """Take rows of forgotten people out of staged files."""
 
     def rewrite(self, source: Source, target: Target) -> list[str]:
         """Write a table's rows again, each column cast to the target's type."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from stedi.errors import LakeError
 from stedi.lake.home import Home
+from stedi.lake.model import local
 from stedi.lake.policy import CatalogPolicy
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def _warehouse(home: Home) -> str:
 def owned(home: Home, table: IcebergTable) -> IcebergTable:
     """The table, if it is this lake's; LakeError if its files lie elsewhere."""
     place = table.metadata.location
-    path = Path(place.removeprefix("file://").removeprefix("file:"))
+    path = Path(local(place))
     if home.warehouse not in path.parents:
         raise LakeError(
             f"{'.'.join(table.name())}: the catalog has it at {place}, not in this lake; if the "

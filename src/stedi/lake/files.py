@@ -21,7 +21,7 @@ from pyiceberg.typedef import Record
 from pyiceberg.types import StringType
 
 from stedi.lake.layout import bucket_field
-from stedi.lake.model import DataFile
+from stedi.lake.model import DataFile, local
 
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _DAY_MICROS = 86_400_000_000
@@ -74,11 +74,6 @@ def _first_value(path: str, column: str) -> str | None:
         batch = next(file.iter_batches(batch_size=1, columns=[column]))
     value: str | None = batch.column(0)[0].as_py()
     return value
-
-
-def local(address: str) -> str:
-    """A file's path on this machine, however an engine wrote its address."""
-    return "/" + address[5:].lstrip("/") if address.startswith("file:") else address
 
 
 def data_file(file: IcebergFile, time_id: int | None, bucket: int | None = None) -> DataFile:

@@ -6,7 +6,7 @@ that are there keep the partition they were written for, and both are read toget
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pyiceberg.manifest import DataFile as IcebergFile
 from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC, PartitionField, PartitionSpec
@@ -46,14 +46,14 @@ def buckets_of(metadata: TableMetadata) -> int:
     return getattr(field.transform, "num_buckets", 0) if field is not None else 0
 
 
-def bucket_of(file: IcebergFile, metadata: TableMetadata) -> int | None:
-    """The bucket of a file that lies as new ones do."""
+def telling_bucket(metadata: TableMetadata) -> Callable[[IcebergFile], int | None]:
+    """What tells the bucket of a file that lies as new ones do, None of any other."""
     spec = metadata.spec()
-    place = bucket_field(spec)
-    if place is None or file.spec_id != spec.spec_id:
-        return None
-    number: int | None = file.partition[spec.fields.index(place)]
-    return number
+    field = bucket_field(spec)
+    if field is None:
+        return lambda file: None
+    place = spec.fields.index(field)
+    return lambda file: file.partition[place] if file.spec_id == spec.spec_id else None
 
 
 def rebucket(table: IcebergTable, column: str, buckets: int) -> None:

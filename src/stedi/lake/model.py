@@ -10,6 +10,11 @@ from datetime import date, datetime
 VERSION = "stedi.version"
 
 
+def local(address: str) -> str:
+    """A file's path on this machine, however an engine wrote its address."""
+    return "/" + address[5:].lstrip("/") if address.startswith("file:") else address
+
+
 @dataclass(frozen=True)
 class DataFile:
     """One Parquet file of a table: absolute path, rows, bytes, first and last UTC day in it.

@@ -21,8 +21,8 @@ from stedi.lake import schema as schemas
 from stedi.lake.catalog import identifier, location, owned
 from stedi.lake.commit import FEWEST_VERSIONS, Change, let_go, producer
 from stedi.lake.durable import sync_files
-from stedi.lake.files import data_file, describe, local
-from stedi.lake.model import VERSION, Field, Snapshot, Source, Target
+from stedi.lake.files import data_file, describe
+from stedi.lake.model import VERSION, Field, Snapshot, Source, Target, local
 from stedi.lake.naming import lake_errors
 
 if TYPE_CHECKING:
@@ -146,11 +146,8 @@ class StoredTable:
 
     def _plan(self, chosen: int | None, fields: list[Field]) -> Source:
         time_id = next((f.id for f in fields if f.name == self.contract.time), None)
-        metadata = self._metadata
-        files = [
-            data_file(file, time_id, layout.bucket_of(file, metadata))
-            for file in self._files(chosen)
-        ]
+        bucket = layout.telling_bucket(self._metadata)
+        files = [data_file(file, time_id, bucket(file)) for file in self._files(chosen)]
         return Source(self.contract.name, fields, files, chosen)
 
     @property

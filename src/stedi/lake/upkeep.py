@@ -23,6 +23,7 @@ from pyiceberg.table.update.snapshot import ExpireSnapshots, ManageSnapshots
 from stedi.errors import LakeBusyError, LakeError
 from stedi.lake.durable import sync_path
 from stedi.lake.home import Home
+from stedi.lake.model import local
 from stedi.lake.policy import UpkeepPolicy
 from stedi.lake.stored import StoredTable
 
@@ -151,7 +152,7 @@ def _older_metadata(table: IcebergTable, kept: int, coming: bool) -> list[Path]:
 
 def _local(location: str) -> Path:
     """A location of the metadata as a path: file:///x, file:/x and /x are the same."""
-    path = Path(location.removeprefix("file://").removeprefix("file:"))
+    path = Path(local(location))
     if not path.is_absolute():
         raise LakeError(f"{location}: not a local file; upkeep is for lakes in a local folder")
     return path

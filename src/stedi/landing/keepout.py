@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import pyarrow.parquet as pq
 
-from stedi.engines.base import Engine, KeptOut, Landed
+from stedi.engines.base import Engine, KeepOutTask, KeptOut, Landed
 from stedi.errors import LakeError
 from stedi.lake.durable import remove_files
 from stedi.lake.home import hmac_pads
@@ -86,7 +86,8 @@ class Keepout:
             return KeptOut()
         staged = Source(name, target.fields, [DataFile(path, 0, 0) for path in files])
         table = self._store.table(name).contract
-        kept = self._engine.keep_out(table, staged, target, self._known, self._params)
+        task = KeepOutTask(table, staged, target, self._known, self._params)
+        kept = self._engine.keep_out(task)
         remove_files(kept.removed)
         return kept
 

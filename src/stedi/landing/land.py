@@ -17,7 +17,6 @@ from stedi.engines.base import Engine, Landed, LandTask, Widen
 from stedi.errors import StorageError, storage_error
 from stedi.feeds.inspect import Inspected
 from stedi.feeds.raw import RawFile, packed
-from stedi.lake.durable import remove_files
 from stedi.lake.store import Store
 from stedi.landing import ledger
 from stedi.landing.find import Delivery
@@ -88,7 +87,8 @@ class Landing:
                 if part := self._prepare(feed, raws, batch, known):
                     parts.append(part)
         except BaseException:
-            _discard(parts)
+            for part in parts:
+                part.landed.discard()
             raise
         if parts:
             self._commit(parts, batch)
@@ -248,8 +248,3 @@ def _rounds(fresh: dict[str, list[RawFile]], most: int) -> Iterator[dict[str, li
             held += weight
     if current:
         yield current
-
-
-def _discard(parts: Sequence[_Part]) -> None:
-    for part in parts:
-        remove_files((*part.landed.files, *part.landed.quarantine_files))

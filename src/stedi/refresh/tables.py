@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 
 from stedi.contract import Table, refresh_order
 from stedi.engines.base import (
+    MISFIT,
     Base,
     Engine,
     Erased,
@@ -94,7 +95,7 @@ class _Task:
             try:
                 return self._publish(known, "")
             except Unbalanced:
-                why = "its account did not fit its rows"
+                why = MISFIT
         return self._publish(None, why)
 
     def _publish(self, base: Base | None, why: str) -> Refresh:

@@ -15,6 +15,7 @@ from stedi.contract import Table
 from stedi.engines.base import (
     Counted,
     Finding,
+    KeepOutTask,
     KeptOut,
     Landed,
     LandTask,
@@ -62,10 +63,11 @@ class DuckDBEngine:
 
     @cached_property
     def _connection(self) -> duckdb.DuckDBPyConnection:
-        connection = connect(self._memory, self._scratch)
-        if self._threads is not None:
-            connection.execute(f"SET threads = {self._threads}")
-        return connection
+        return connect(self._memory, self._scratch, self._threads)
+
+    @property
+    def _session(self) -> DuckDBSession:
+        return DuckDBSession(self._connection)
 
     def inspect(self, files: Sequence[RawFile], table: Table) -> list[Inspected]:
         """Look at the bytes of delivered files, two at a time."""
@@ -104,14 +106,13 @@ class DuckDBEngine:
     def refresh(self, task: RefreshTask) -> Refreshed:
         """Run a verdict query slice by slice and write what it promotes."""
         with storage_errors(task.target.location):
-            return refresh(DuckDBSession(self._connection), task)
+            return refresh(self._session, task)
 
     def check(self, table: Table, sources: Mapping[str, Source], params: Params) -> list[Finding]:
         """Run the declared checks of a table."""
         with storage_errors(table.full_name):
-            session = DuckDBSession(self._connection)
-            show(session, sources, everything(session))
-            return checks.run(session, table, params)
+            show(self._session, sources, everything(self._session))
+            return checks.run(self._session, table, params)
 
     def query(self, query: Query) -> pa.RecordBatchReader:
         """Stream the result of a query; QueryError if it does not parse, bind or run."""
@@ -134,17 +135,10 @@ class DuckDBEngine:
         with storage_errors(target.location):
             return without_rows(self._connection, source, target, where)
 
-    def keep_out(
-        self,
-        table: Table,
-        source: Source,
-        target: Target,
-        fingerprints: Sequence[str],
-        params: Params,
-    ) -> KeptOut:
+    def keep_out(self, task: KeepOutTask) -> KeptOut:
         """Take rows of forgotten people out of staged files."""
-        with storage_errors(target.location):
-            return keep_out(self._connection, table, source, target, fingerprints, params)
+        with storage_errors(task.target.location):
+            return keep_out(self._connection, task)
 
     def rewrite(self, source: Source, target: Target) -> list[str]:
         """Write a table's rows again, each column cast to the target's type."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Sequence
+from collections.abc import Container
 
 import duckdb
 
-from stedi.contract import Table, load_tables
-from stedi.engines.base import KeptOut, Params
+from stedi.contract import load_tables
+from stedi.engines.base import KeepOutTask, KeptOut, Params
 from stedi.engines.duckdb.session import pattern, rows_of
 from stedi.engines.duckdb.writing import write
 from stedi.engines.sql.session import name
@@ -41,63 +41,45 @@ def without_rows(
     return sorted(touched), [file.path for file in added], sum(rows for _, rows in found)
 
 
-def keep_out(
-    connection: Connection,
-    table: Table,
-    source: Source,
-    target: Target,
-    fingerprints: Sequence[str],
-    params: Params,
-) -> KeptOut:
+def keep_out(connection: Connection, task: KeepOutTask) -> KeptOut:
     """Take rows of forgotten people out of files that are about to be published."""
-    find = _telling if table.owner.by == "text" else _owned
-    theirs, file = find(connection, table, source, fingerprints, params)
+    find = _telling if task.table.owner.by == "text" else _owned
+    theirs, file = find(connection, task)
     if not theirs:
         return KeptOut()
     counted = connection.execute(
-        f"SELECT {file}, count(*) FROM ({rows_of(source)}) WHERE {theirs} GROUP BY 1"
+        f"SELECT {file}, count(*) FROM ({rows_of(task.source)}) WHERE {theirs} GROUP BY 1"
     ).fetchall()
-    removed, added, _ = without_rows(connection, source, target, theirs)
+    removed, added, _ = without_rows(connection, task.source, task.target, theirs)
     return KeptOut(removed, added, dict(counted))
 
 
-def _owned(
-    connection: Connection,
-    table: Table,
-    source: Source,
-    fingerprints: Sequence[str],
-    params: Params,
-) -> tuple[str, str]:
+def _owned(connection: Connection, task: KeepOutTask) -> tuple[str, str]:
     """A condition for the rows of forgotten people (empty if none), and the column of files."""
-    by_email = table.owner.by == "email"
-    column = name(table.owner.column)
+    owner = task.table.owner
+    by_email = owner.by == "email"
+    column = name(owner.column)
     each = f"lower(trim({column}))" if by_email else column
     key = fingerprint("person" if by_email else "device", "who")
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE forgotten AS SELECT unnest(CAST($all AS VARCHAR[])) AS f",
-        {"all": list(fingerprints)},
+        {"all": list(task.fingerprints)},
     )
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE out AS SELECT who FROM ("
-        f"SELECT DISTINCT {each} AS who FROM ({rows_of(source)})) "
+        f"SELECT DISTINCT {each} AS who FROM ({rows_of(task.source)})) "
         f"WHERE {key} IN (SELECT f FROM forgotten)",
-        {key: value for key, value in params.items() if key.endswith("_pad")},
+        dict(task.params),
     )
     some = connection.execute("SELECT count(*) FROM out").fetchall()[0][0]
     return (f"{each} IN (SELECT who FROM out)" if some else ""), "_source_file"
 
 
-def _telling(
-    connection: Connection,
-    table: Table,
-    source: Source,
-    fingerprints: Sequence[str],
-    params: Params,
-) -> tuple[str, str]:
+def _telling(connection: Connection, task: KeepOutTask) -> tuple[str, str]:
     """The same for lines that are not well-formed: those that tell somebody of them."""
-    lines = connection.execute(f"SELECT file, line, feed, text FROM ({rows_of(source)})")
+    lines = connection.execute(f"SELECT file, line, feed, text FROM ({rows_of(task.source)})")
     devices = {t.feed for t in load_tables().values() if t.feed and t.owner.by == "device"}
-    known, keyed = frozenset(fingerprints), _Keyed(params)
+    known, keyed = frozenset(task.fingerprints), _Keyed(task.params)
     places: list[tuple[str, int]] = []
     while batch := lines.fetchmany(_LINES):
         places += [

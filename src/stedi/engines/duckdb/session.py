@@ -30,8 +30,11 @@ TYPES = {
 }
 
 
-def connect(memory: str, scratch: Path) -> duckdb.DuckDBPyConnection:
-    """An in-memory database that spills to `scratch` beyond `memory`, in UTC, offline."""
+def connect(memory: str, scratch: Path, threads: int | None = None) -> duckdb.DuckDBPyConnection:
+    """An in-memory database that spills to `scratch` beyond `memory`, in UTC, offline.
+
+    It uses all cores unless `threads` says how many.
+    """
     with suppress(OSError):  # DuckDB makes the last folder alone, when it needs it
         scratch.parent.mkdir(parents=True, exist_ok=True)
     connection = duckdb.connect(
@@ -42,6 +45,8 @@ def connect(memory: str, scratch: Path) -> duckdb.DuckDBPyConnection:
             "autoinstall_known_extensions": "false",
         }
     )
+    if threads is not None:
+        connection.execute(f"SET threads = {threads}")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_progress_bar = false")
     return connection

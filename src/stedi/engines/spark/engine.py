@@ -19,6 +19,7 @@ import pyarrow as pa
 from stedi.contract import Table
 from stedi.engines.base import (
     Finding,
+    KeepOutTask,
     KeptOut,
     Landed,
     LandTask,
@@ -27,6 +28,7 @@ from stedi.engines.base import (
     RefreshTask,
 )
 from stedi.engines.duckdb import DuckDBEngine
+from stedi.engines.spark.errors import spark_errors
 from stedi.engines.spark.landing import discard, land_group, merged
 from stedi.engines.spark.spread import Spread
 from stedi.engines.spark.start import acquire, lake_session, release, requirements, running
@@ -82,7 +84,6 @@ class SparkEngine:
     def _sql(self, where: str) -> Iterator[SparkSQL]:
         """A session of its own, so that calls do not see each other's views."""
         spark = self._starting.result()
-        from stedi.engines.spark.errors import spark_errors
         from stedi.engines.spark.sql import SparkSQL
 
         with spark_errors(where), SparkSQL(lake_session(spark, self._home), self._home) as session:
@@ -103,7 +104,7 @@ class SparkEngine:
             task.files,
             lambda entry: entry.file.size,
             lambda e, files: land_group(e, sent, files),
-            lambda part: discard([part]),
+            discard,
         )
         landed = merged(task, parts)
         task.progress(sum(count.lines for count in landed.counts.values()))
@@ -144,18 +145,9 @@ class SparkEngine:
         gone = [path for removed, _, _ in parts for path in removed]
         return gone, [p for _, new, _ in parts for p in new], sum(rows for _, _, rows in parts)
 
-    def keep_out(
-        self,
-        table: Table,
-        source: Source,
-        target: Target,
-        fingerprints: Sequence[str],
-        params: Params,
-    ) -> KeptOut:
+    def keep_out(self, task: KeepOutTask) -> KeptOut:
         """Take rows of forgotten people out of staged files."""
-        parts = self._by_file(
-            source, lambda e, part: e.keep_out(table, part, target, fingerprints, params)
-        )
+        parts = self._by_file(task.source, lambda e, part: e.keep_out(replace(task, source=part)))
         counts: dict[str, int] = {}
         for part in parts:
             for path, rows in part.counts.items():

@@ -9,7 +9,6 @@ from stedi.engines.base import Landed, LandTask, Widen
 from stedi.engines.duckdb import DuckDBEngine
 from stedi.feeds.inspect import Inspected
 from stedi.feeds.judge import MOST_EXTRAS, widen
-from stedi.lake.durable import remove_files
 
 
 def land_group(engine: DuckDBEngine, task: LandTask, files: Sequence[Inspected]) -> Landed | Widen:
@@ -25,7 +24,8 @@ def merged(task: LandTask, parts: Sequence[Landed | Widen]) -> Landed:
     landed = [part for part in parts if isinstance(part, Landed)]
     wider = [part.types for part in parts if isinstance(part, Widen)]
     if wider:
-        discard(landed)
+        for part in landed:
+            part.discard()
         raise Widen(_together(task, wider))
     return Landed(
         [path for part in landed for path in part.files],
@@ -35,11 +35,10 @@ def merged(task: LandTask, parts: Sequence[Landed | Widen]) -> Landed:
     )
 
 
-def discard(parts: Sequence[Landed | Widen]) -> None:
-    """Remove the files of groups that will not be published."""
-    for part in parts:
-        if isinstance(part, Landed):
-            remove_files((*part.files, *part.quarantine_files))
+def discard(part: Landed | Widen) -> None:
+    """Remove the files of a group that will not be published."""
+    if isinstance(part, Landed):
+        part.discard()
 
 
 def _together(task: LandTask, wider: Sequence[Mapping[str, str]]) -> dict[str, str]:

@@ -8,7 +8,6 @@ files.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import count
 from threading import Thread
 from typing import Any, Self
 from uuid import uuid4
@@ -43,7 +42,6 @@ class SparkSQL:
         self._home = home
         self._held: dict[str, DataFrame] = {}
         self._read: dict[object, str] = {}
-        self._numbers = count()
         self._tag = uuid4().hex
 
     def literal(self, text: str) -> str:
@@ -63,7 +61,7 @@ class SparkSQL:
         paths = tuple(file.path for file in source.files)
         key = source.name, tuple(source.fields), source.snapshot or paths
         if key not in self._read:
-            self._read[key] = f"source_{next(self._numbers)}_{source.name}"
+            self._read[key] = f"source_{len(self._read)}_{source.name}"
             self._frame(source).createOrReplaceTempView(self._read[key])
         where = f" WHERE {source.where}" if source.where else ""
         return f"SELECT * FROM {self._read[key]}{where}"

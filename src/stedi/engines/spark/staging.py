@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from stedi.lake.files import local
-from stedi.lake.model import DataFile, Target
+from stedi.lake.model import DataFile, Target, local
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -26,15 +25,9 @@ CATALOG = "staging"
 _TYPES = {"timestamp": "timestamptz"}
 
 
-def settings(folder: Path) -> dict[str, str]:
-    """The session settings of the catalog of staging tables in a scratch folder."""
-    prefix = f"spark.sql.catalog.{CATALOG}"
-    return {
-        prefix: "org.apache.iceberg.spark.SparkCatalog",
-        f"{prefix}.type": "hadoop",
-        f"{prefix}.warehouse": f"file://{folder}",
-        f"{prefix}.cache-enabled": "false",
-    }
+def properties(folder: Path) -> dict[str, str]:
+    """The properties of the catalog of staging tables in a scratch folder."""
+    return {"type": "hadoop", "warehouse": f"file://{folder}"}
 
 
 def stage(

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stedi.engines.spark.packages import coordinates
-from stedi.engines.spark.staging import settings
+from stedi.engines.spark.staging import CATALOG, properties
 from stedi.errors import UsageError
 from stedi.lake.catalog import NAME, spark_properties
 from stedi.lake.home import Home
@@ -141,14 +141,20 @@ def start(settings: Mapping[str, str]) -> SparkSession:
 def lake_session(spark: SparkSession, home: Home) -> SparkSession:
     """A session of its own over one lake's catalog, whatever the process does with others."""
     session = spark.newSession()
-    prefix = f"spark.sql.catalog.{NAME}"
-    catalog = {f"{prefix}.{key}": value for key, value in spark_properties(home).items()}
-    named = {prefix: "org.apache.iceberg.spark.SparkCatalog", f"{prefix}.cache-enabled": "false"}
-    for key, value in {**EVERY, **named, **catalog, **settings(home.spark_scratch)}.items():
+    lake = _catalog(NAME, spark_properties(home))
+    staged = _catalog(CATALOG, properties(home.spark_scratch))
+    for key, value in {**EVERY, **lake, **staged}.items():
         session.conf.set(key, value)
     _same_letters(session)
     _no_extensions(session)
     return session
+
+
+def _catalog(name: str, given: Mapping[str, str]) -> dict[str, str]:
+    """The settings of an Iceberg catalog of that name, which looks at each table anew."""
+    prefix = f"spark.sql.catalog.{name}"
+    named = {prefix: "org.apache.iceberg.spark.SparkCatalog", f"{prefix}.cache-enabled": "false"}
+    return named | {f"{prefix}.{key}": value for key, value in given.items()}
 
 
 def _no_extensions(session: SparkSession) -> None:

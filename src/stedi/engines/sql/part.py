@@ -13,7 +13,7 @@ from contextlib import ExitStack, closing
 from datetime import date
 
 from stedi.contract import load_tables
-from stedi.engines.base import Base, Extent, Refreshed, RefreshTask, Tally
+from stedi.engines.base import MISFIT, Base, Extent, Refreshed, RefreshTask, Tally
 from stedi.engines.sql.scope import Scope
 from stedi.engines.sql.session import PROMOTED, Session, days_of, rows_on, slices
 from stedi.engines.sql.views import of_people, on_days_only, show, theirs
@@ -23,7 +23,6 @@ from stedi.lake.model import DataFile, Source
 ROWS_TO_HOLD = 4_000_000
 WIDE = 0.5  # of the candidates in scope: from here on making everything anew costs less
 MUCH = "so much changed"
-MISFIT = "its account did not fit its rows"
 
 
 def refresh_scope(session: Session, task: RefreshTask, base: Base, scope: Scope) -> Refreshed | str:
