@@ -1,0 +1,152 @@
+"""A query of the sandbox: in a confined process, over Arrow datasets of exactly its files.
+
+The order counts: a database in memory without a place to spill to, the tables, then no files, no
+extensions and no change of settings any more, then the gate, then the query.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from stedi.engines.arrow import TYPES
+from stedi.engines.duckdb.gate import Refusal, refusal, told
+from stedi.engines.sql.session import name
+from stedi.sandbox.spec import Limits, Relation, Spec
+
+BATCH_ROWS = 16_384
+EXPLAIN = "EXPLAIN "
+CLOSED = (
+    "SET TimeZone = 'UTC'",
+    "SET errors_as_json = true",
+    "SET enable_external_access = false",
+    "SET disabled_filesystems = 'LocalFileSystem'",
+    "SET lock_configuration = true",
+)
+
+
+def answer(spec: Spec, out: BinaryIO) -> Mapping[str, Any]:
+    """Run the query, write its rows to `out` as an Arrow stream; what became of it.
+
+    `state` is done (with rows, seconds, cut: rows, size or none), refused, failed or limit (with
+    message, position).
+    """
+    started = time.monotonic()
+    try:
+        connection = _open(spec)
+        if fault := refusal(connection, spec.sql, spec.tables):
+            return _no("refused", fault, spec.sql)
+        if fault := _unbound(connection, spec.sql):
+            return _no("failed", fault, spec.sql)
+        rows, cut = _copy(connection.sql(spec.sql), out, spec.limits)
+        return {"state": "done", "rows": rows, "cut": cut, "seconds": time.monotonic() - started}
+    except (MemoryError, pa.ArrowMemoryError, duckdb.OutOfMemoryException):
+        most = spec.limits.memory >> 20
+        fault = Refusal(f"the query needs more than its {most:,} MB of memory")
+        return _no("limit", fault, spec.sql)
+    except duckdb.Error as error:
+        return _no("failed", told(error), spec.sql)
+    except pa.ArrowException as error:
+        fault = Refusal(f"a data file cannot be read ({type(error).__name__})")
+        return _no("failed", fault, spec.sql)
+
+
+def _no(state: str, why: Refusal, sql: str) -> Mapping[str, Any]:
+    place = why.position
+    if place is not None:
+        place = len(sql.encode()[:place].decode(errors="ignore"))
+    return {"state": state, "message": why.message, "position": place}
+
+
+def _unbound(connection: duckdb.DuckDBPyConnection, sql: str) -> Refusal | None:
+    """What is wrong with its names and types, with the place, which `sql` does not tell."""
+    try:
+        connection.execute(EXPLAIN + sql).fetchall()
+    except duckdb.Error as error:
+        found = told(error)
+        place = found.position
+        return Refusal(found.message, None if place is None else max(place - len(EXPLAIN), 0))
+    return None
+
+
+def _open(spec: Spec) -> duckdb.DuckDBPyConnection:
+    pa.set_cpu_count(spec.limits.threads)
+    pa.set_io_thread_count(spec.limits.threads)
+    connection = duckdb.connect(":memory:", config=_settings(spec.limits))
+    for relation in spec.relations:
+        _show(connection, relation)
+    for setting in CLOSED:
+        connection.execute(setting)
+    return connection
+
+
+def _settings(limits: Limits) -> dict[str, str | bool | int | float | list[str]]:
+    return {
+        "threads": limits.threads,
+        "memory_limit": f"{limits.memory >> 20}MiB",
+        "temp_directory": "",
+        "max_temp_directory_size": "0MB",
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "allow_community_extensions": "false",
+        "allow_unsigned_extensions": "false",
+        "allow_persistent_secrets": "false",
+        "allow_extension_repositories": "forbidden",
+        "python_enable_replacements": "false",
+        "preserve_insertion_order": "false",
+    }
+
+
+def _show(connection: duckdb.DuckDBPyConnection, relation: Relation) -> None:
+    """The relation as a view, under its bare name and under zone.name."""
+    raw = f"files of {relation.name}"
+    connection.register(raw, _dataset(relation))
+    shown = ", ".join(_column(column, relation) for column, _ in relation.columns)
+    rows = f"SELECT {shown} FROM {name(raw)}"
+    rows += f" WHERE {relation.where}" if relation.where else ""
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {name(relation.zone)}")
+    for schema in ("main", relation.zone):
+        connection.execute(f"CREATE VIEW {name(schema)}.{name(relation.name)} AS {rows}")
+
+
+def _column(column: str, relation: Relation) -> str:
+    older = relation.older.get(column)
+    if older is None:
+        return name(column)
+    return f"coalesce({name(column)}, {name(older)}) AS {name(column)}"
+
+
+def _dataset(relation: Relation) -> Any:
+    """Nothing but the columns that are needed, whatever else the files hold."""
+    types: dict[str, str] = {**dict(relation.columns), **dict(relation.needs)}
+    types |= {older: types[column] for column, older in relation.older.items() if column in types}
+    schema = pa.schema([(column, TYPES[kind]) for column, kind in types.items()])
+    if not relation.files:
+        return schema.empty_table()
+    return ds.dataset(list(relation.files), schema=schema, format="parquet")
+
+
+def _copy(rows: Any, out: BinaryIO, limits: Limits) -> tuple[int, str]:
+    """As many rows as the limits allow; their number, and what cut them short."""
+    reader = rows.to_arrow_reader(BATCH_ROWS)
+    written = 0
+    with pa.ipc.new_stream(out, reader.schema) as stream:
+        for batch in reader:
+            left = limits.rows - written
+            stream.write_batch(batch.slice(0, left))
+            written += min(batch.num_rows, left)
+            if batch.num_rows > left:
+                return written, "rows"
+            if out.tell() > limits.size - _largest(batch):
+                return written, "size"
+    return written, ""
+
+
+def _largest(batch: pa.RecordBatch) -> int:
+    """Room to leave for a batch like this one."""
+    return 2 * int(batch.nbytes) + (1 << 20)
