@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +16,7 @@ from stedi.contract import Table, find_table, load_tables
 from stedi.errors import UsageError
 from stedi.lake.home import Home
 from stedi.lake.model import Query, Snapshot, Source
+from stedi.lake.pointers import pointers
 from stedi.lake.readers import reading
 from stedi.rows import Rows
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from stedi.engines.base import Engine, Params
     from stedi.engines.duckdb import DuckDBEngine
     from stedi.erasure.journal import Removed
+    from stedi.excluded import Days
     from stedi.lake.store import Store
     from stedi.plan import Step
     from stedi.subject.show import Holding
@@ -112,6 +116,25 @@ class Reader:
             self.store.forget()
             return Query(sql, {name: self._source(name, moment) for name in names})
 
+    def sources(self, names: Sequence[str], as_of: str | None = None) -> dict[str, Source]:
+        """The files of some tables, now or as of a time or snapshot.
+
+        Whoever reads them holds them (`lake.readers.reading`) from before this call on.
+        """
+        return dict(self._plan("", names, self._moment(as_of)).sources)
+
+    def version(self) -> str:
+        """Another text whenever a table, the policy or the key has changed since; cheap to ask.
+
+        Of a catalog that is a server only the policy is told: ask it anew from time to time.
+        """
+        try:
+            seen = pointers(self.home) if self.home.catalog_policy.in_lake else []
+            policy = (self.home.root / "stedi.toml").read_text("utf-8")
+        except (OSError, sqlite3.Error):
+            seen, policy = [], ""
+        return hashlib.sha256(repr((seen, policy)).encode()).hexdigest()
+
     def account(self) -> list[Line]:
         """Rows in, out and excluded by reason, for every table."""
         from stedi import account as accounts
@@ -123,6 +146,13 @@ class Reader:
         from stedi import account as accounts
 
         return self._fresh(lambda: accounts.why(self.store, self.embedded, self.params, email))
+
+    def excluded_by_day(self, table: str, reason: str) -> Days:
+        """Rows that a table excludes for a reason of its account, by day; see `excluded`."""
+        from stedi.excluded import by_day
+
+        found = find_table(table)
+        return self._fresh(lambda: by_day(self.store, self.embedded, self.params, found, reason))
 
     def subject(self, email: str) -> Holding:
         """Everything held about one person; UsageError for what is no address."""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from stedi.contract import load_tables
 from stedi.engines.arrow import fold
 from stedi.engines.base import Engine, Params
+from stedi.inflight import told
 from stedi.jobs import Job
 from stedi.lake.home import hmac_pads, open_home
 from stedi.lake.naming import lake_errors
@@ -72,6 +73,20 @@ def _run(
     job: Job | None,
 ) -> RunResult:
     run = new_run()
+    with told(store.home, run, watch) as heard:
+        return _steps(store, engine, delivery, heard, now_ms, full, job, run)
+
+
+def _steps(
+    store: Store,
+    engine: Engine,
+    delivery: Delivery | None,
+    watch: Watch,
+    now_ms: int | None,
+    full: bool,
+    job: Job | None,
+    run: str,
+) -> RunResult:
     store.home.clear_scratch()
     prepare(store, engine)
     catch_up(store, engine)

@@ -11,12 +11,13 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from stedi.contract import load_tables
 from stedi.lake.durable import write_durably
 from stedi.lake.home import Home
+from stedi.lake.pointers import pointers
 from stedi.landing.find import Delivery
 
 
@@ -47,15 +48,5 @@ def _digest(home: Home, delivery: Delivery | None) -> str:
     tables = {table.full_name: (repr(table), table.query) for table in load_tables().values()}
     policy = repr((home.consent, home.memory, home.maintain, home.catalog_policy))
     key = hashlib.sha256(home.key()).hexdigest()
-    seen = [delivery is None, listed, tables, policy, key, _pointers(home)]
+    seen = [delivery is None, listed, tables, policy, key, pointers(home)]
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
-
-
-def _pointers(home: Home) -> list[tuple[str, ...]]:
-    """Every row of the catalog: the metadata file that each table stands at."""
-    address = f"file:{home.catalog}?mode=ro"
-    with closing(sqlite3.connect(address, uri=True, timeout=30)) as connection:
-        return connection.execute(
-            "SELECT table_namespace, table_name, metadata_location FROM iceberg_tables "
-            "ORDER BY 1, 2"
-        ).fetchall()

@@ -8,6 +8,8 @@
 <lake>/warehouse/       Iceberg tables, <zone>/<table>/
 <lake>/lock             held by the run in progress
 <lake>/readers          held by whoever reads data files, so that none is removed meanwhile
+<lake>/running          how far the run in flight is, for others to look at
+<lake>/tokens.json      who may sign in to the console, by hash; mode 0600
 <lake>/maintained       when `stedi maintain` last came by, and what it left
 """
 
@@ -82,7 +84,7 @@ class Home:
     def clear_scratch(self) -> None:
         """Remove what processes that are gone left in their scratch folders."""
         for folder in (self.root / "scratch").glob("*"):
-            if not _alive(folder.name.partition("-")[0]):
+            if not alive(folder.name.partition("-")[0]):
                 shutil.rmtree(folder, ignore_errors=True)
 
     @property
@@ -200,7 +202,8 @@ def _no_key(where: Path, why: str) -> str:
     )
 
 
-def _alive(process: str) -> bool:
+def alive(process: str) -> bool:
+    """Whether a process of that number is there."""
     try:
         os.kill(int(process), 0)
     except ProcessLookupError:
