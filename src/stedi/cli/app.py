@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from stedi import __version__
-from stedi.cli import demo, job, maintain, prove, read, runs, simulate, subject, watch
+from stedi.cli import demo, job, maintain, prove, read, runs, serve, simulate, subject, watch
 from stedi.cli.output import STDOUT, ReaderGone, plain_streams, say, show
 from stedi.errors import StediError
 
@@ -23,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (demo, runs, job, watch, prove, read, subject, maintain, simulate):
+for module in (demo, runs, job, watch, prove, read, serve, subject, maintain, simulate):
     module.register(app)
 
 

@@ -1,0 +1,143 @@
+"""The lake at a glance, in memory: made anew in the background whenever the lake changed.
+
+Pages are drawn from it, so that they open in milliseconds however large the lake is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from stedi.account import Line
+from stedi.api import open_lake
+from stedi.checks import Result
+from stedi.contract import load_tables
+from stedi.errors import StediError
+from stedi.excluded import Days
+from stedi.lake.model import Snapshot
+from stedi.reader import Reader, TableStatus
+
+LOOK = 1.0  # seconds between looks at the lake's version
+ANEW = 15.0  # seconds after which a lake whose version cannot be told is read anew
+MOST_RUNS = 500
+
+
+@dataclass(frozen=True)
+class Board:
+    """Everything that pages show of a lake without reading its rows.
+
+    `tables`, `account` and `history` are by bare name of the table; `account` lacks tables that
+    were never made. `checks` is None until they have run; `trouble` says why the lake cannot be
+    read just now, then the rest is as it was before.
+    """
+
+    version: str = ""
+    made: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    consent: str = ""
+    tables: Mapping[str, TableStatus] = field(default_factory=dict)
+    account: Mapping[str, Line] = field(default_factory=dict)
+    history: Mapping[str, Sequence[Snapshot]] = field(default_factory=dict)
+    runs: Sequence[Mapping[str, Any]] = ()
+    checks: Sequence[Result] | None = None
+    trouble: str = ""
+
+    @property
+    def last_run(self) -> str:
+        """The name of the last run that did anything; empty if none has."""
+        return max((str(row["run"]) for row in self.runs), default="")
+
+
+class Boards:
+    """The current board of one lake; `keep` goes on until it is cancelled."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._turn = asyncio.Lock()
+        self._days: dict[tuple[str, str, str], asyncio.Task[Days]] = {}
+        self.now = Board()
+
+    async def keep(self) -> None:
+        """Look at the lake again and again."""
+        while True:
+            with suppress(StediError):
+                await self.look()
+                await self._check()
+            await asyncio.sleep(LOOK)
+
+    async def look(self, now: bool = False) -> Board:
+        """The board, made anew if the lake changed (or `now`)."""
+        async with self._turn:
+            self.now = await asyncio.to_thread(_look, self._root, self.now, now)
+        return self.now
+
+    async def excluded(self, table: str, reason: str) -> Days:
+        """Rows excluded for a reason by day; counted once a version, whoever asks."""
+        key = (self.now.version, table, reason)
+        for old in [known for known in self._days if known[0] != key[0]]:
+            del self._days[old]
+        if key not in self._days or _failed(self._days[key]):
+            work = asyncio.to_thread(_excluded, self._root, table, reason)
+            self._days[key] = asyncio.create_task(work)
+        return await asyncio.shield(self._days[key])
+
+    async def _check(self) -> None:
+        """Every validation, once a version; it reads all rows, so nobody waits for it."""
+        board = self.now
+        if board.checks is None and board.tables and not board.trouble:
+            checks = await asyncio.to_thread(_checks, self._root)
+            if self.now.version == board.version:
+                self.now = replace(self.now, checks=checks)
+
+
+def _look(root: Path, known: Board, now: bool) -> Board:
+    try:
+        with open_lake(root) as lake:
+            version = lake.version()
+            told = lake.home.catalog_policy.in_lake
+            age = (datetime.now(UTC) - known.made).total_seconds()
+            if version == known.version and not now and not known.trouble and (told or age < ANEW):
+                return known
+            return _made(lake, version, known)
+    except StediError as error:
+        return replace(known, trouble=str(error), made=datetime.now(UTC))
+
+
+def _made(lake: Reader, version: str, known: Board) -> Board:
+    names = {table.full_name: table.name for table in load_tables().values()}
+    history: dict[str, list[Snapshot]] = {name: [] for name in names.values()}
+    for full_name, snapshot in lake.history():
+        history[names[full_name]].append(snapshot)
+    return Board(
+        version=version,
+        made=datetime.now(UTC),
+        consent=lake.home.consent,
+        tables={names[entry.table]: entry for entry in lake.status()},
+        account={names[line.table]: line for line in lake.account()},
+        history=history,
+        runs=_runs(lake),
+        checks=known.checks if version == known.version else None,
+    )
+
+
+def _runs(lake: Reader) -> list[dict[str, Any]]:
+    sql = f'SELECT * FROM runs ORDER BY run DESC, published, "table" LIMIT {MOST_RUNS}'
+    return list(lake.sql(sql))
+
+
+def _failed(task: asyncio.Task[Days]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
+
+
+def _excluded(root: Path, table: str, reason: str) -> Days:
+    with open_lake(root) as lake:
+        return lake.excluded_by_day(table, reason)
+
+
+def _checks(root: Path) -> list[Result]:
+    with open_lake(root) as lake:
+        return lake.check()

@@ -1,0 +1,65 @@
+"""What all pages share: the lake, its board, the sandbox, who is signed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from starlette.requests import Request
+
+from stedi.api import Lake, open_lake
+from stedi.console.board import Board, Boards
+from stedi.console.results import Results
+from stedi.console.sessions import Session, Sessions
+from stedi.console.tokens import Tokens
+from stedi.contract.roles import Role
+from stedi.sandbox.runner import Sandbox
+from stedi.sandbox.spec import Limits
+
+
+@dataclass
+class Console:
+    """One running console over one lake."""
+
+    root: Path
+    secure: bool
+    cookie: str
+    tokens: Tokens
+    sessions: Sessions
+    boards: Boards
+    sandbox: Sandbox
+    results: Results
+    limits: Limits = field(default_factory=Limits)
+
+    def open(self) -> Lake:
+        """The lake, for one piece of work in one thread."""
+        return open_lake(self.root)
+
+
+@dataclass(frozen=True)
+class Seat:
+    """Whoever made a request, and what they sit at."""
+
+    console: Console
+    session: Session
+
+    @property
+    def role(self) -> Role:
+        """What they may see and do."""
+        return self.session.role
+
+    @property
+    def board(self) -> Board:
+        """The lake as it was a second ago."""
+        return self.console.boards.now
+
+
+def console_of(request: Request) -> Console:
+    """The console that serves the request."""
+    console: Console = request.app.state.console
+    return console
+
+
+def seat_of(request: Request) -> Seat:
+    """Who makes the request; only behind `app.signed`."""
+    return Seat(console_of(request), request.state.session)

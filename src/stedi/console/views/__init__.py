@@ -1,0 +1,1 @@
+"""A page a module: its routes, and what its template needs."""

@@ -1,0 +1,119 @@
+"""One simulated lake and one console for all tests that change nothing; a browser to look at it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import stedi
+from console.serving import Client, Server, serving
+from stedi.simulate import simulate
+
+ROLES = ("engineer", "scientist", "privacy")
+CHROMIUM = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+MARKUP = "<script>alert('walked in')</script>"
+
+
+@pytest.fixture(scope="session")
+def master(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with feeds and a lake of two runs: simulated people, and one called <script>."""
+    root = tmp_path_factory.mktemp("console")
+    simulate(root / "feeds", people=30, days=2, minutes=1, seed=7, dirty=0.002)
+    with stedi.create(root / "lake") as lake:
+        lake.run(root / "feeds")
+        _markup(root / "feeds")
+        lake.run(root / "feeds")
+    return root
+
+
+def _markup(feeds: Path) -> None:
+    """A customer whose name, telephone and address try to be HTML, and a line that is none."""
+    record = {
+        "customerName": MARKUP,
+        "email": '"><img src=x onerror=alert(1)>@test.com',
+        "phone": "'\"><svg onload=alert(2)>",
+        "birthDay": "1980-01-01",
+        "serialNumber": "00000000-0000-4000-8000-000000000001",
+        "registrationDate": 1655293787680,
+        "lastUpdateDate": 1655293787680,
+        "shareWithResearchAsOfDate": 1655293787680,
+    }
+    lines = [json.dumps(record), MARKUP, '{"email": "=cmd|calc@test.com"}']
+    (feeds / "customer" / "markup.json").write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def lake_folder(master: Path, tmp_path: Path) -> Path:
+    """Feeds and lake of one test's own, to change; made anew where it lies."""
+    shutil.copytree(master / "feeds", tmp_path / "feeds")
+    with stedi.create(tmp_path / "lake") as lake:
+        lake.run(tmp_path / "feeds")
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def server(master: Path) -> Iterator[Server]:
+    """A console over the master lake, for tests that change nothing."""
+    with serving(master / "lake", master / "serve.log") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def clients(server: Server) -> dict[str, Client]:
+    """Somebody of every role, signed in."""
+    return {role: server.signed_in(role) for role in ROLES}
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """Debian's Chromium without a window; skips where it is not installed."""
+    where = shutil.which("chromium")
+    if where is None:
+        pytest.skip("chromium is not installed: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=where, args=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(chromium: Any, server: Server) -> Iterator[Callable[..., Any]]:
+    """Opens pages signed in as a role; afterwards no script may have failed, no policy broken."""
+    contexts, said = [], []
+
+    def opened(role: str = "engineer", at: Server = server, **options: Any) -> Any:
+        context = chromium.new_context(base_url=at.url, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("console", lambda message: said.append(message.text) if _bad(message) else None)
+        page.goto("/sign-in")
+        page.get_by_label("Token").fill(at.token(role))
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("heading", name="Overview").wait_for(timeout=10_000)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not said
+
+
+def _bad(message: Any) -> bool:
+    """Errors of scripts and of the content policy; an answer with an error status is none."""
+    return message.type == "error" and "Failed to load resource" not in message.text
