@@ -12,12 +12,12 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 pytho
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install setup jars catalogs demo test check lint format types imports pages repository docs bench \
+.PHONY: help install setup jars catalogs browser demo serve screenshots test check lint format types imports pages repository docs bench \
 	lock clean
 .SILENT: help test check lint format types imports pages repository lock
 
 help: ## list the targets
-	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # $(call timed,name,command): run it, print how long it took, keep its exit code.
 timed = start=$$(date +%s); rc=0; { $(2); } || rc=$$?; \
@@ -104,12 +104,27 @@ $(CATALOGS): tests/catalogs/pom.xml tests/catalogs/requirements.lock | $(INSTALL
 
 catalogs: $(CATALOGS) ## the servers that tests of catalogs start
 
-setup: $(INSTALLED_DEV) $(JARS) $(CATALOGS) ## the product and its development tools, in .venv
+# The browser in which the console is tested: Debian's, put in where that is possible.
+BROWSER := $(VENV)/.installed-browser
+
+$(BROWSER): | $(INSTALLED_DEV)
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		echo "installing chromium" && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-dejavu-core >/dev/null; } || \
+		echo "no chromium: the console will not be tested in a browser" >&2
+	@touch $@
+
+browser: $(BROWSER) ## the browser in which the console is tested
+
+setup: $(INSTALLED_DEV) $(JARS) $(CATALOGS) $(BROWSER) ## the product and its development tools, in .venv
 
 # ---------------------------------------------------------------- use
 
 demo: $(INSTALLED) ## simulate feeds, run the lakehouse, show what happened
 	@$(VENV)/bin/stedi demo
+
+serve: $(INSTALLED) ## the console over the lake in ./lake
+	@$(VENV)/bin/stedi serve
 
 bench: $(INSTALLED_BENCH) ## the product beside what people would use instead, and what runs cost
 	$(PY) -m benchmarks
@@ -161,6 +176,9 @@ repository: $(INSTALLED_DEV)
 docs: $(INSTALLED_DEV) ## regenerate the generated pages
 	$(VENV)/bin/python -m stedi.contract.sql
 	$(if $(COGGED),$(VENV)/bin/cog -r $(COGGED))
+
+screenshots: $(INSTALLED_DEV) $(BROWSER) ## take the pictures of the console again
+	$(PY) docs/screenshots.py docs/images
 
 # The locks hold names, versions and hashes: no index, no host, no path.
 LOCK_VENV := $(VENV)-lock

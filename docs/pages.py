@@ -15,6 +15,7 @@ import typer.main
 
 from stedi.cli.app import app
 from stedi.contract import Check, Column, Table, load_tables
+from stedi.contract.roles import Role, load_roles
 
 WIDTH = 80
 ZONES = {
@@ -204,3 +205,26 @@ def _plain(text: str, folder: Path) -> str:
     """Without the progress of landing, and without the folder it happened in."""
     lines = (line.rstrip() for line in text.splitlines() if not line.startswith("landing "))
     return "\n".join(lines).replace(f"{folder}/", "").strip("\n") + "\n"
+
+
+# ---------------------------------------------------------------- docs/console.md
+
+
+def roles() -> str:
+    """What each role sees of each table, from zones/roles.yaml."""
+    found = load_roles().values()
+    lines = ["\n| table | " + " | ".join(role.name for role in found) + " |"]
+    lines.append("|---|" + "---|" * len(found))
+    for table in load_tables().values():
+        cells = (_seen(role, table) for role in found)
+        lines.append(f"| {table.full_name} | " + " | ".join(cells) + " |")
+    people = ", ".join(role.name for role in found if role.subjects)
+    return "\n".join(lines) + f"\n\nLooking people up, exporting and forgetting them: {people}.\n"
+
+
+def _seen(role: Role, table: Table) -> str:
+    seen = role.columns(table)
+    if not seen:
+        return "not there"
+    hidden = len(table.columns) - len(seen)
+    return f"without {hidden} personal columns" if hidden else "all columns"
