@@ -146,7 +146,7 @@ endef
 export SECONDS_PER_FOLDER
 
 test: $(INSTALLED_DEV) ## all tests (ARGS="-m 'not slow'" or a path to narrow them)
-	$(call timed,pytest,$(PYTEST) -n $(JOBS) --dist worksteal --junitxml $(VENV)/tests.xml $(ARGS) || rc=$$?; \
+	$(call timed,pytest,$(PYTEST) -n $(JOBS) --dist loadgroup --junitxml $(VENV)/tests.xml $(ARGS) || rc=$$?; \
 		awk "$$SECONDS_PER_FOLDER" $(VENV)/tests.xml | sort; [ $$rc = 0 ])
 
 # Pages that hold blocks generated from the code.
@@ -178,7 +178,7 @@ docs: $(INSTALLED_DEV) ## regenerate the generated pages
 	$(if $(COGGED),$(VENV)/bin/cog -r $(COGGED))
 
 screenshots: $(INSTALLED_DEV) $(BROWSER) ## take the pictures of the console again
-	$(PY) docs/screenshots.py docs/images
+	cd tests && $(abspath $(PY)) -m console.screenshots $(abspath docs/images)
 
 # The locks hold names, versions and hashes: no index, no host, no path.
 LOCK_VENV := $(VENV)-lock

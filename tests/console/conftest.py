@@ -11,19 +11,11 @@ from typing import Any
 import pytest
 
 import stedi
+from console.browsing import installed, launched, sign_in
 from console.serving import Client, Server, serving
 from stedi.simulate import simulate
 
 ROLES = ("engineer", "scientist", "privacy")
-CHROMIUM = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 MARKUP = "<script>alert('walked in')</script>"
 
 
@@ -80,15 +72,10 @@ def clients(server: Server) -> dict[str, Client]:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """Debian's Chromium without a window; skips where it is not installed."""
-    where = shutil.which("chromium")
-    if where is None:
+    if installed() is None:
         pytest.skip("chromium is not installed: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=where, args=CHROMIUM)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -99,14 +86,9 @@ def tab(chromium: Any, server: Server) -> Iterator[Callable[..., Any]]:
     def opened(role: str = "engineer", at: Server = server, **options: Any) -> Any:
         context = chromium.new_context(base_url=at.url, **options)
         contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("console", lambda message: said.append(message.text) if _bad(message) else None)
-        page.goto("/sign-in")
-        page.get_by_label("Token").fill(at.token(role))
-        page.get_by_role("button", name="Sign in").click()
-        page.get_by_role("heading", name="Overview").wait_for(timeout=10_000)
-        return page
+        context.on("weberror", lambda error: said.append(str(error.error)))
+        context.on("console", lambda message: said.append(message.text) if _bad(message) else None)
+        return sign_in(context, at, role)
 
     yield opened
     for context in contexts:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import stedi
 from console.serving import Client
+from stedi.checks import Result
+from stedi.console.board import Board
+from stedi.console.state import Seat
+from stedi.console.views.overview import seen_checks
+from stedi.contract.roles import find_role
 
 
 def test_the_figures_are_those_of_the_account(tab: Callable[..., Any], master: Path) -> None:
@@ -62,3 +69,15 @@ def test_a_scientist_sees_the_curated_tables_alone(clients: dict[str, Client]) -
     }
     asked = {"table": "accelerometer_trusted", "reason": "no research consent"}
     assert clients["scientist"].get("/api/excluded", params=asked).status_code == 404
+
+
+def test_an_example_of_a_broken_check_is_for_those_who_see_its_columns() -> None:
+    told = Result("curated.customers_curated", "x", False, "fail", "1 rows, such as ada@test.com")
+    board = Board(checks=[told, replace(told, table="trusted.customer_trusted")])
+    details = {}
+    for role in ("scientist", "engineer"):
+        console = SimpleNamespace(boards=SimpleNamespace(now=board))
+        session = SimpleNamespace(role=find_role(role))
+        seen = seen_checks(Seat(console, session))  # type: ignore[arg-type]
+        details[role] = [one.detail for one in seen or ()]
+    assert details == {"scientist": ["1 rows"], "engineer": ["1 rows, such as ada@test.com"] * 2}

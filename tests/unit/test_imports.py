@@ -6,6 +6,7 @@ import sys
 HEAVY = {
     "boto3",
     "duckdb",
+    "jinja2",
     "numpy",
     "pandas",
     "polars",
@@ -18,6 +19,7 @@ HEAVY = {
     "sqlglot",
     "starlette",
     "typer",
+    "uvicorn",
 }
 
 

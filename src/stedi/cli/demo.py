@@ -64,6 +64,7 @@ def _show(lake: Lake, path: Path) -> None:
     show(f"\nThe lake is at {lake.home.root}. Try next:\n")
     show(f"  stedi preview machine_learning_curated -n 5 {where}")
     show(f"  stedi check {where}")
+    show(f"  stedi serve {where}")
     show(
         f'  stedi sql "SELECT subject_id, count(*) AS readings FROM machine_learning_curated '
         f'GROUP BY 1 ORDER BY 2 DESC LIMIT 5" {where}'

@@ -6,7 +6,7 @@ Pages are drawn from it, so that they open in milliseconds however large the lak
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -47,6 +47,11 @@ class Board:
     trouble: str = ""
 
     @property
+    def forgotten(self) -> int:
+        """How many people and devices are to be kept out."""
+        return self.tables["forgotten"].rows if "forgotten" in self.tables else 0
+
+    @property
     def last_run(self) -> str:
         """The name of the last run that did anything; empty if none has."""
         return max((str(row["run"]) for row in self.runs), default="")
@@ -55,8 +60,9 @@ class Board:
 class Boards:
     """The current board of one lake; `keep` goes on until it is cancelled."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, forgotten: Callable[[], None] = lambda: None) -> None:
         self._root = root
+        self._forgotten = forgotten
         self._turn = asyncio.Lock()
         self._days: dict[tuple[str, str, str], asyncio.Task[Days]] = {}
         self.now = Board()
@@ -70,9 +76,15 @@ class Boards:
             await asyncio.sleep(LOOK)
 
     async def look(self, now: bool = False) -> Board:
-        """The board, made anew if the lake changed (or `now`)."""
+        """The board, made anew if the lake changed (or `now`).
+
+        Whoever was to hear of it is told if people were forgotten meanwhile, here or elsewhere.
+        """
         async with self._turn:
-            self.now = await asyncio.to_thread(_look, self._root, self.now, now)
+            before = self.now
+            self.now = await asyncio.to_thread(_look, self._root, before, now)
+            if self.now.forgotten != before.forgotten:
+                self._forgotten()
         return self.now
 
     async def excluded(self, table: str, reason: str) -> Days:

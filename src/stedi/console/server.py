@@ -84,16 +84,16 @@ def serve(root: Path, listen: Listen, say: Callable[[str], None], limits: Limits
 def make_console(root: Path, listen: Listen, limits: Limits) -> Console:
     """A console over a lake, not yet listening; LakeError if there is no lake."""
     home = open_home(root)
-    tokens = Tokens(home)
+    tokens, results = Tokens(home), Results()
     return Console(
         root=home.root,
         secure=listen.secure,
         cookie="__Host-stedi" if listen.secure else f"stedi-{listen.port}",
         tokens=tokens,
         sessions=Sessions(tokens),
-        boards=Boards(home.root),
+        boards=Boards(home.root, results.clear),
         sandbox=Sandbox(),
-        results=Results(),
+        results=results,
         limits=limits,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -14,7 +15,8 @@ from stedi.checks import Result
 from stedi.console.flow import flow
 from stedi.console.state import Seat, seat_of
 from stedi.console.web import page
-from stedi.contract import load_tables
+from stedi.contract import Table, load_tables
+from stedi.contract.roles import Role
 
 
 async def overview(request: Request) -> Response:
@@ -42,11 +44,19 @@ def facts(seat: Seat) -> dict[str, Any]:
 
 def seen_checks(seat: Seat) -> Sequence[Result] | None:
     """The checks of the tables that the role sees, broken ones first; None: still at work."""
-    checks = seat.board.checks
-    if checks is None:
+    if seat.board.checks is None:
         return None
-    names = {table.full_name for table in seat.role.tables()} | {"all tables"}
-    return sorted((one for one in checks if one.table in names), key=lambda one: one.passed)
+    seen = {table.full_name: table for table in seat.role.tables()}
+    chosen = [one for one in seat.board.checks if one.table in seen or one.table == "all tables"]
+    shown = [_without_example(one, seen.get(one.table), seat.role) for one in chosen]
+    return sorted(shown, key=lambda one: one.passed)
+
+
+def _without_example(one: Result, table: Table | None, role: Role) -> Result:
+    """The example of a broken check may hold any column: it is for those who see them all."""
+    if table is None or len(role.columns(table)) == len(table.columns):
+        return one
+    return replace(one, detail=one.detail.partition(", such as ")[0])
 
 
 def _open(seat: Seat, row: Any) -> bool:
