@@ -1,4 +1,7 @@
-"""The rows of queries, kept by number for as long as somebody is likely to look at them."""
+"""The rows of queries, kept by number for as long as somebody is likely to look at them.
+
+They go out in windows for the grid, and as files. What they hold as values is cells.py.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,23 @@ import csv
 import io
 import secrets
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from stedi.console.cells import defused, for_csv, for_parquet, kind_of, plain, shown, type_of
 from stedi.console.sessions import Session
 from stedi.sandbox.runner import Answer
 
-MOST_KEPT = 64
+__all__ = ["Result", "Results", "plain"]
+MOST_KEPT = 1024
+MOST_OF_ONE = 16  # of one session
 KEPT_BYTES = 1 << 30
-WINDOW = 1000  # rows in one answer
+WINDOW = 5000  # rows in one answer
 BATCH = 20_000
 
 
@@ -39,47 +44,95 @@ class Result:
         """The rows as they came."""
         return self.answer.rows
 
-    def window(self, start: int, count: int) -> list[list[Any]]:
-        """Some rows, each value as JSON can hold it; at most WINDOW."""
-        part = self.rows.slice(start, min(count, WINDOW))
-        columns = [[plain(value.as_py()) for value in column] for column in part.columns]
-        return [list(row) for row in zip(*columns, strict=True)]
+    @property
+    def columns(self) -> list[dict[str, str]]:
+        """Name, type as SQL names it, and kind (number, time, text or other) of each column."""
+        return [
+            {"name": field.name, "type": type_of(field.type), "kind": kind_of(field.type)}
+            for field in self.rows.schema
+        ]
 
-    def to_csv(self) -> Iterator[str]:
+    def window(
+        self, start: int, count: int, step: int = 1, columns: Sequence[int] | None = None
+    ) -> list[list[Any]]:
+        """Every `step`th row from `start` on, each value as JSON can hold it; at most WINDOW.
+
+        Long texts and lists are cut, and say so; the files hold them whole. `columns` by place.
+        """
+        places = range(self.rows.num_columns) if columns is None else columns
+        taken = [self.rows.column(place) for place in places]
+        numbers = range(start, self.rows.num_rows, step)[: min(count, WINDOW)]
+        return [[shown(column[number]) for column in taken] for number in numbers]
+
+    def to_csv(self) -> Iterator[bytes]:
         """All rows with a header, in pieces; a text that a spreadsheet would run is defused."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\r\n")
-        writer.writerow([defused(name) for name in self.rows.column_names])
+        head = io.StringIO()
+        to = csv.writer(head, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        to.writerow(map(defused, self.rows.column_names))
+        yield head.getvalue().encode()
+        plain = pacsv.WriteOptions(include_header=False)
         for batch in self.rows.to_batches(max_chunksize=BATCH):
-            columns = [[_cell(value.as_py()) for value in column] for column in batch.columns]
-            writer.writerows(zip(*columns, strict=True))
+            out = io.BytesIO()
+            names = [str(place) for place in range(batch.num_columns)]
+            cells = [for_csv(column) for column in batch.columns]
+            pacsv.write_csv(pa.table(cells, names=names), out, plain)
             yield out.getvalue()
-            out.seek(0)
-            out.truncate()
-        yield out.getvalue()
 
-    def to_parquet(self) -> bytes:
-        """All rows as one Parquet file."""
-        out = pa.BufferOutputStream()
-        pq.write_table(self.rows, out, compression="zstd")
-        return bytes(out.getvalue())
+    def to_parquet(self) -> Iterator[bytes]:
+        """All rows as one Parquet file, in pieces; what Parquet has no type for is text in it."""
+        out = _Pieces()
+        table = for_parquet(self.rows)
+        with pq.ParquetWriter(pa.PythonFile(out, mode="w"), table.schema, compression="zstd") as to:
+            for start in range(0, table.num_rows, BATCH * 10):
+                to.write_table(table.slice(start, BATCH * 10))
+                yield out.take()
+        yield out.take()
+
+
+class _Pieces(io.RawIOBase):
+    """A file to write to; what was written is taken out again."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def writable(self) -> bool:
+        """Yes."""
+        return True
+
+    def write(self, part: Any) -> int:
+        """One more part."""
+        self._parts.append(bytes(part))
+        return len(self._parts[-1])
+
+    def take(self) -> bytes:
+        """What was written since the last time."""
+        found, self._parts = b"".join(self._parts), []
+        return found
 
 
 class Results:
-    """Results by number; the oldest go when there are too many, or they take too much memory."""
+    """Results by number; the oldest go when there are too many, or they take too much room.
+
+    `cleared` counts how often everything was forgotten: rows that were asked for before that are
+    not to be kept after it.
+    """
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, Result] = OrderedDict()
+        self._sizes: dict[str, tuple[int, int]] = {}
+        self.cleared = 0
 
     def keep(self, session: Session, sql: str, answer: Answer, version: str = "") -> Result:
         """Keep rows for a session."""
         number = secrets.token_urlsafe(9)
         result = Result(number, session.key, sql, answer, version)
         self._kept[number] = result
-        while len(self._kept) > MOST_KEPT or self._bytes() > KEPT_BYTES:
-            if len(self._kept) == 1:
-                break
-            self._kept.popitem(last=False)
+        self._sizes[number] = (id(answer), answer.rows.nbytes)
+        mine = [n for n, one in self._kept.items() if one.owner == session.key]
+        for old in mine[:-MOST_OF_ONE]:
+            self._forget(old)
+        while len(self._kept) > 1 and (len(self._kept) > MOST_KEPT or self._bytes() > KEPT_BYTES):
+            self._forget(next(iter(self._kept)))
         return result
 
     def find(self, session: Session, number: str) -> Result | None:
@@ -93,47 +146,17 @@ class Results:
     def drop(self, session: Session) -> None:
         """Forget what a session asked."""
         for number in [n for n, one in self._kept.items() if one.owner == session.key]:
-            del self._kept[number]
+            self._forget(number)
 
     def clear(self) -> None:
         """Forget everything: somebody was forgotten, and may be in any of them."""
         self._kept.clear()
+        self._sizes.clear()
+        self.cleared += 1
+
+    def _forget(self, number: str) -> None:
+        del self._kept[number], self._sizes[number]
 
     def _bytes(self) -> int:
-        return sum(one.rows.nbytes for one in self._kept.values())
-
-
-LARGEST = 2**53  # whole numbers beyond it are text in JSON, or JavaScript would round them
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON can hold it, exact: times in ISO 8601, large numbers as text."""
-    if value is None or isinstance(value, bool | str):
-        return value
-    if isinstance(value, int):
-        return value if abs(value) <= LARGEST else str(value)
-    if isinstance(value, float):
-        return value if value == value and abs(value) != float("inf") else str(value)
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    if isinstance(value, date | time):
-        return value.isoformat()
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, Decimal | timedelta):
-        return str(value)
-    return str(value)
-
-
-def _cell(value: Any) -> Any:
-    found = plain(value)
-    return defused(found) if isinstance(found, str) else "" if found is None else found
-
-
-def defused(text: str) -> str:
-    """Text that no spreadsheet takes for a formula (OWASP: CSV injection)."""
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+        """What they take together; rows that several share count once."""
+        return sum(dict(self._sizes.values()).values())

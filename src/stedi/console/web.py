@@ -39,7 +39,7 @@ NAVIGATION = (
 )
 
 
-def page(request: Request, name: str, status: int = 200, **values: Any) -> Response:
+def page(request: Request, name: str, status: int = 200, /, **values: Any) -> Response:
     """A page for whoever is signed in (or nobody), from pages/<name>.html.
 
     Every template gets `session` (None for strangers), `board`, `here` (its own name), `nonce`.

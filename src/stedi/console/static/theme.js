@@ -6,14 +6,14 @@
   const chosen = () => localStorage.getItem("stedi-theme");
   const apply = () => { root.dataset.theme = chosen() || (system.matches ? "dark" : "light"); };
   apply();
-  system.addEventListener("change", apply);
+  const changed = () => { apply(); document.dispatchEvent(new CustomEvent("theme")); };
+  system.addEventListener("change", changed);
   document.addEventListener("DOMContentLoaded", () => {
     const button = document.getElementById("theme");
     if (!button) return;
     button.addEventListener("click", () => {
       localStorage.setItem("stedi-theme", root.dataset.theme === "dark" ? "light" : "dark");
-      apply();
-      document.dispatchEvent(new CustomEvent("theme"));
+      changed();
     });
   });
 })();

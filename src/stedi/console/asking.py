@@ -1,0 +1,221 @@
+"""Queries at work: whose they are, what they may use; saved ones are computed once for everybody.
+
+A saved query's text is the house's own, so it gets more time and memory than others. Its rows are
+shared by all who ask it in the same role, of the same version of the lake; when that changes, they
+are computed anew, once the SQL page has been used, while nobody else is waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from stedi.console.results import Result
+from stedi.console.sessions import Session
+from stedi.console.state import Console, console_of
+from stedi.contract.queries import SavedQuery, load_queries
+from stedi.contract.roles import Role
+from stedi.lake.home import open_home
+from stedi.lake.model import Source
+from stedi.lake.readers import reading
+from stedi.sandbox.relations import named, spec
+from stedi.sandbox.runner import Answer, Refused
+from stedi.sandbox.spec import MB, Limits
+
+MOST_AT_ONCE = 2  # of one session
+MOST_SHARED = 256
+SAVED_SECONDS, SAVED_MEMORY = 60.0, 4096 * MB
+SPARE_MEMORY = 3072 * MB  # of the process, beside DuckDB's
+LOOK = 1.0  # seconds
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One query of a role; `as_of` a time in ISO 8601, None for the lake as it is."""
+
+    sql: str
+    role: Role
+    as_of: str | None = None
+
+    @property
+    def saved(self) -> SavedQuery | None:
+        """The saved query whose text this is, if the role may ask it."""
+        return next((one for one in saved_for(self.role) if one.sql == self.sql.strip()), None)
+
+
+def saved_for(role: Role) -> list[SavedQuery]:
+    """The saved queries that are open to a role, by title."""
+    found = [one for one in load_queries() if one.open_to(role)]
+    return sorted(found, key=lambda one: one.title)
+
+
+def saved_limits(limits: Limits) -> Limits:
+    """What a saved query may use, where others may use `limits`."""
+    memory = max(limits.memory, SAVED_MEMORY)
+    return replace(
+        limits,
+        seconds=max(limits.seconds, SAVED_SECONDS),
+        memory=memory,
+        address_space=max(limits.address_space, memory + SPARE_MEMORY),
+    )
+
+
+class Asking:
+    """The queries of one console that are at work, and the rows that are shared."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._at_work: dict[tuple[str, str], asyncio.Task[Answer]] = {}
+        self._shared: OrderedDict[Key, asyncio.Task[Answer]] = OrderedDict()
+        self._turn = asyncio.Lock()
+        self._roles: dict[str, Role] = {}
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def ask(
+        self, session: Session, ticket: str, question: Question, unless: asyncio.Task[None]
+    ) -> Result:
+        """The rows of a query, kept for the session; Refused says why there are none.
+
+        `ticket` is what `cancel` knows it by; it is cancelled too when `unless` is done.
+        """
+        self.use(question.role)
+        self._admit(session, ticket)
+        results = self._console.results
+        cleared, version = results.cleared, self._console.boards.now.version
+        task = asyncio.create_task(self._answer(question))
+        self._at_work[session.key, ticket] = task
+        try:
+            await asyncio.wait({task, unless}, return_when=asyncio.FIRST_COMPLETED)
+            ended = not task.done() and task.cancel()
+            await asyncio.wait({task})
+        finally:
+            task.cancel()
+            del self._at_work[session.key, ticket]
+        if ended or task.cancelled():
+            raise Refused("cancelled", "cancelled; the query has ended")
+        answer = task.result()
+        if results.cleared != cleared:
+            raise Refused("failed", "people were forgotten meanwhile; run the query again")
+        return results.keep(session, question.sql, answer, version)
+
+    def _admit(self, session: Session, ticket: str) -> None:
+        if (session.key, ticket) in self._at_work:
+            raise HTTPException(400, "another query has this ticket")
+        if sum(key == session.key for key, _ in self._at_work) >= MOST_AT_ONCE:
+            raise HTTPException(
+                429, f"{MOST_AT_ONCE} queries of yours are at work; wait, or cancel one"
+            )
+
+    def cancel(self, session: Session, ticket: str) -> bool:
+        """End a query of the session's own; whether there was one at work.
+
+        A saved query goes on for the others who wait for it, and for those who will ask.
+        """
+        task = self._at_work.get((session.key, ticket))
+        return task is not None and task.cancel()
+
+    def use(self, role: Role) -> None:
+        """Somebody of the role uses the SQL page: keep its saved queries ready from now on."""
+        self._roles[role.name] = role
+        if self._keeper is None or self._keeper.done():
+            self._keeper = asyncio.create_task(self._keep())
+
+    async def _answer(self, question: Question) -> Answer:
+        if question.saved is None:
+            return await self._run(question, self._console.limits)
+        return await asyncio.shield(self._share(question))
+
+    def _share(self, question: Question) -> asyncio.Task[Answer]:
+        """The one computation of a saved query, begun if there is none."""
+        self._sweep()
+        key = (*self._state(), question.role.name, question.sql.strip(), question.as_of or "")
+        task = self._shared.pop(key, None)
+        if task is None or _failed(task):
+            task = asyncio.create_task(self._alone(question))
+            task.add_done_callback(_failed)
+        self._shared[key] = task
+        return task
+
+    async def _alone(self, question: Question) -> Answer:
+        async with self._turn:  # one at a time: they may use much, and others want to go on too
+            return await self._run(question, saved_limits(self._console.limits))
+
+    def _state(self) -> Key:
+        """Another one whenever shared rows must no longer be used.
+
+        With a catalog whose version cannot be told, `made` changes whenever it was read anew.
+        """
+        board = self._console.boards.now
+        return board.version, board.made.isoformat(), str(self._console.results.cleared)
+
+    def _sweep(self) -> None:
+        state = self._state()
+        for key in [key for key in self._shared if key[: len(state)] != state]:
+            del self._shared[key]
+        while len(self._shared) >= MOST_SHARED:
+            self._shared.popitem(last=False)
+
+    async def _run(self, question: Question, limits: Limits) -> Answer:
+        """The rows; the lake's files stay until the query's process is gone."""
+        home = await asyncio.to_thread(open_home, self._console.root)
+        with await asyncio.to_thread(reading, home):
+            sources = await asyncio.to_thread(self._sources, question)
+            told = spec(question.role, question.sql, sources, limits)
+            return await self._console.sandbox.run(told)
+
+    def _sources(self, question: Question) -> dict[str, Source]:
+        with self._console.open() as lake:
+            return lake.sources(named(question.role, question.sql), question.as_of)
+
+    async def _keep(self) -> None:
+        """As long as the console runs: drop what has become old, have saved queries ready."""
+        forgotten, state = self._forgotten(), self._state()
+        ready: set[Question] = set()
+        while True:
+            known, forgotten = forgotten, self._forgotten()
+            if known is not None and known != forgotten:  # by the command line, say
+                self._console.results.clear()
+            self._sweep()
+            if self._state() != state:
+                state, ready = self._state(), set()
+            due = next(self._due(ready), None)
+            if due is None:
+                await asyncio.sleep(LOOK)
+                continue
+            ready.add(due)
+            await asyncio.wait({self._share(due)})
+
+    def _forgotten(self) -> tuple[object, ...] | None:
+        """Another one whenever people were forgotten; None: nobody can tell yet."""
+        tables = self._console.boards.now.tables
+        told = [tables[name].published for name in ("forgotten", "erasures") if name in tables]
+        return tuple(told) if tables else None
+
+    def _due(self, ready: set[Question]) -> Iterator[Question]:
+        """Saved queries that could be computed now, nobody else being at work."""
+        board = self._console.boards.now
+        if self._at_work or not board.tables or board.trouble:
+            return
+        for role in self._roles.values():
+            for saved in saved_for(role):
+                if (question := Question(saved.sql, role)) not in ready:
+                    yield question
+
+
+def _failed(task: asyncio.Task[Answer]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
+
+
+def asking_of(request: Request) -> Asking:
+    """The queries at work of the console that serves the request."""
+    state = request.app.state
+    if not hasattr(state, "asking"):
+        state.asking = Asking(console_of(request))
+    found: Asking = state.asking
+    return found
