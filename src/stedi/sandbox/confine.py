@@ -1,8 +1,9 @@
 """What a process gives up for good before it sees a query: files, network, programs, resources.
 
 Landlock (landlock(7)) leaves it the reading of the files it is told, seccomp (seccomp(2)) takes
-away sockets, programs and other processes, resource limits (setrlimit(2)) bound what is left. All
-are Linux; `missing` says why where they are not to be had, and then no query is taken.
+away sockets, programs and other processes, resource limits (setrlimit(2)) bound what is left, and
+root's privileges (capabilities(7)) go. All are Linux; `missing` says why where they are not to be
+had, and then no query is taken.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from errno import ENOSYS, EPERM
 from pathlib import Path
 
 from stedi.sandbox.spec import Limits
-from stedi.sandbox.syscalls import AUDIT_ARCH, CLONE, CLONE3, denied
+from stedi.sandbox.syscalls import AUDIT_ARCH, CLONE, CLONE3, PRLIMIT, TGKILL, denied
 
 # prctl(2)
 _SET_PDEATHSIG, _SET_SECCOMP, _SET_NO_NEW_PRIVS, _SET_DUMPABLE = 1, 22, 38, 4
@@ -34,13 +35,17 @@ _PATH_BENEATH = 1
 
 # linux/bpf_common.h, linux/seccomp.h
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_NR, _ARCH, _ARG0 = 0, 4, 16
+_NR, _ARCH, _ARG0, _ARG2 = 0, 4, 16, 32
 _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
 _X32 = 0x40000000
+_Step = tuple[int, int, int, int]
 
 # What DuckDB reads to learn how much memory and how many cores it has.
 MACHINE = ("/proc/self/cgroup", "/sys/fs/cgroup")
 _CLONE_THREAD = 0x00010000
+
+# linux/capability.h: the lake may be another user's
+_CAPABILITY_VERSION, _READ_SEARCH = 0x20080522, 1 << 2
 
 
 class _Ruleset(ctypes.Structure):
@@ -51,6 +56,14 @@ class _PathBeneath(ctypes.Structure):
     _pack_ = 1
     _layout_ = "ms"
     _fields_ = (("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32))
+
+
+class _Capabilities(ctypes.Structure):
+    _fields_ = (
+        ("effective", ctypes.c_uint32),
+        ("permitted", ctypes.c_uint32),
+        ("_", ctypes.c_uint32),
+    )
 
 
 class _Program(ctypes.Structure):
@@ -74,15 +87,18 @@ def confine(files: Iterable[str], limits: Limits) -> None:
     There is no way back; threads that are there already are not confined.
     """
     _bound(limits)
+    _prctl(_SET_DUMPABLE, 0)
     _prctl(_SET_NO_NEW_PRIVS, 1)
     _restrict_files([*files, *filter(os.path.exists, MACHINE)])
+    _drop_privileges()
     _filter_calls()
 
 
-def die_with_parent() -> None:
-    """Be killed when the process that forked this one ends; not to be read by others."""
+def die_with_parent(parent: int) -> None:
+    """Be killed when the process `parent`, which forked this one, ends."""
     _prctl(_SET_PDEATHSIG, _SIGKILL)
-    _prctl(_SET_DUMPABLE, 0)
+    if os.getppid() != parent:  # it ended before that took effect
+        os._exit(1)
 
 
 def _bound(limits: Limits) -> None:
@@ -96,7 +112,9 @@ def _bound(limits: Limits) -> None:
         resource.RLIMIT_MEMLOCK: 0,
     }
     for what, most in bounds.items():
-        resource.setrlimit(what, (most, most))
+        hard = resource.getrlimit(what)[1]
+        bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (bound, bound))
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
     with suppress(OSError):
@@ -146,6 +164,16 @@ def _allow_reading(libc: ctypes.CDLL, ruleset: int, file: str) -> None:
         os.close(parent)
 
 
+def _drop_privileges() -> None:
+    """All that root has beyond others, but for reading files that Landlock allows."""
+    libc, header = _libc(), (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
+    sets = (_Capabilities * 2)()
+    _call(libc.capget(header, sets))
+    kept = sets[0].permitted & _READ_SEARCH
+    sets = (_Capabilities * 2)(_Capabilities(kept, kept, 0))
+    _call(libc.capset(header, sets))
+
+
 def _filter_calls() -> None:
     machine = platform.machine()
     steps = list(_program(machine))
@@ -154,7 +182,7 @@ def _filter_calls() -> None:
     _prctl(_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(program))
 
 
-def _program(machine: str) -> Iterable[tuple[int, int, int, int]]:
+def _program(machine: str) -> Iterable[_Step]:
     """The filter in classic BPF: code, jump if true, jump if false, operand."""
     yield (_LOAD, 0, 0, _ARCH)
     yield (_EQUAL, 1, 0, AUDIT_ARCH[machine])
@@ -167,8 +195,18 @@ def _program(machine: str) -> Iterable[tuple[int, int, int, int]]:
         yield (_RETURN, 0, 0, _ERRNO | EPERM)
     yield (_EQUAL, 0, 1, CLONE3)  # its flags cannot be read here: the C library takes clone then
     yield (_RETURN, 0, 0, _ERRNO | ENOSYS)
-    yield (_EQUAL, 0, 3, CLONE[machine])
-    yield (_LOAD, 0, 0, _ARG0)
-    yield (_ANY_BIT, 1, 0, _CLONE_THREAD)
-    yield (_RETURN, 0, 0, _ERRNO | EPERM)
+    # threads of its own, signals to itself (abort), limits to be read but not set
+    yield from _only(CLONE[machine], (_LOAD, 0, 0, _ARG0), (_ANY_BIT, 1, 0, _CLONE_THREAD))
+    yield from _only(TGKILL[machine], (_LOAD, 0, 0, _ARG0), (_EQUAL, 1, 0, os.getpid()))
+    for half in (_ARG2, _ARG2 + 4):
+        yield from _only(PRLIMIT[machine], (_LOAD, 0, 0, half), (_EQUAL, 1, 0, 0))
     yield (_RETURN, 0, 0, _ALLOW)
+
+
+def _only(number: int, load: _Step, test: _Step) -> Iterable[_Step]:
+    """The call is possible only with an argument that passes the test."""
+    yield (_EQUAL, 0, 4, number)
+    yield load
+    yield test
+    yield (_RETURN, 0, 0, _ERRNO | EPERM)
+    yield (_LOAD, 0, 0, _NR)

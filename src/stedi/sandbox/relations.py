@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from stedi.contract import Table, load_tables
+from stedi.contract import Table
 from stedi.contract.roles import Role
 from stedi.lake.model import Source, local
 from stedi.sandbox.spec import Limits, Relation, Spec
@@ -18,9 +18,10 @@ def named(role: Role, sql: str) -> list[str]:
 
 
 def spec(role: Role, sql: str, sources: Mapping[str, Source], limits: Limits) -> Spec:
-    """The query with what it may see of the tables it names, and of no others."""
-    relations = [_relation(role, load_tables()[name], source) for name, source in sources.items()]
-    tables = [(table.zone, table.name) for table in role.tables()]
+    """The query with what it may see of `sources`; tables that are not the role's are left out."""
+    seen = {table.name: table for table in role.tables()}
+    relations = [_relation(role, seen[n], source) for n, source in sources.items() if n in seen]
+    tables = [(table.zone, table.name) for table in seen.values()]
     return Spec(sql, relations, tables, limits)
 
 

@@ -1,8 +1,9 @@
 """System calls that a confined process does without, by number on each processor.
 
 The numbers are those of the Linux kernel's tables (arch/x86/entry/syscalls/syscall_64.tbl and
-include/uapi/asm-generic/unistd.h). Sockets, programs, other processes, and names in the file
-system: Landlock (confine.py) decides over files a second time.
+include/uapi/asm-generic/unistd.h). Sockets, programs, other processes, memory that no limit
+counts or that outlives its process, its own limits, and names in the file system: Landlock
+(confine.py) decides over files a second time.
 """
 
 from __future__ import annotations
@@ -28,22 +29,52 @@ DENIED: dict[str, tuple[int | None, int | None]] = {
     "process_vm_writev": (311, 271),
     "kill": (62, 129),
     "tkill": (200, 130),
+    "rt_sigqueueinfo": (129, 138),
+    "rt_tgsigqueueinfo": (297, 240),
     "pidfd_open": (434, 434),
     "pidfd_send_signal": (424, 424),
     "pidfd_getfd": (438, 438),
+    "process_madvise": (440, 440),
+    "setrlimit": (160, 164),
+    "prctl": (157, 167),
+    "capset": (126, 91),
+    "personality": (135, 92),
+    "setpriority": (141, 140),
+    "sched_setscheduler": (144, 119),
+    "sched_setattr": (314, 274),
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
+    "shmget": (29, 194),
+    "shmat": (30, 196),
+    "semget": (64, 190),
+    "msgget": (68, 186),
+    "mq_open": (240, 180),
     "io_uring_setup": (425, 425),
+    "io_uring_enter": (426, 426),
+    "io_uring_register": (427, 427),
     "bpf": (321, 280),
     "perf_event_open": (298, 241),
     "userfaultfd": (323, 282),
     "keyctl": (250, 219),
     "add_key": (248, 217),
     "request_key": (249, 218),
+    "inotify_init": (253, None),
+    "inotify_init1": (294, 26),
+    "fanotify_init": (300, 262),
     "mount": (165, 40),
     "umount2": (166, 39),
+    "open_tree": (428, 428),
+    "move_mount": (429, 429),
+    "fsopen": (430, 430),
+    "fsconfig": (431, 431),
+    "fsmount": (432, 432),
+    "fspick": (433, 433),
+    "mount_setattr": (442, 442),
     "unshare": (272, 97),
     "setns": (308, 268),
     "pivot_root": (155, 41),
     "chroot": (161, 51),
+    "name_to_handle_at": (303, 264),
     "open_by_handle_at": (304, 265),
     "unlink": (87, None),
     "unlinkat": (263, 35),
@@ -60,19 +91,35 @@ DENIED: dict[str, tuple[int | None, int | None]] = {
     "mknod": (133, None),
     "mknodat": (259, 33),
     "truncate": (76, 45),
+    "ftruncate": (77, 46),
+    "fallocate": (285, 47),
+    "flock": (73, 32),
     "chmod": (90, None),
     "fchmod": (91, 52),
     "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
     "chown": (92, None),
     "fchown": (93, 55),
     "fchownat": (260, 54),
     "lchown": (94, None),
     "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "setxattrat": (463, 463),
+    "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
+    "fremovexattr": (199, 16),
+    "removexattrat": (466, 466),
+    "utime": (132, None),
+    "utimes": (235, None),
+    "futimesat": (261, None),
     "utimensat": (280, 88),
     "reboot": (169, 142),
 }
 CLONE = {"x86_64": 56, "aarch64": 220}
 CLONE3 = 435
+PRLIMIT = {"x86_64": 302, "aarch64": 261}
+TGKILL = {"x86_64": 234, "aarch64": 131}
 AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from errno import EDQUOT, EFBIG, ENOSPC
 from typing import Any, BinaryIO
 
 import duckdb
@@ -15,12 +16,16 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from stedi.engines.arrow import TYPES
-from stedi.engines.duckdb.gate import Refusal, refusal, told
+from stedi.engines.duckdb.gate import A_FILE, Refusal, refusal, told
 from stedi.engines.sql.session import name
 from stedi.sandbox.spec import Limits, Relation, Spec
 
 BATCH_ROWS = 16_384
 EXPLAIN = "EXPLAIN "
+UNREADABLE = "a data file cannot be read ({})"
+MOST_MESSAGE = 2_000
+# Where there is no such column, DuckDB would answer with the name of its own user.
+USERS = ("user", "current_user", "session_user")
 CLOSED = (
     "SET TimeZone = 'UTC'",
     "SET errors_as_json = true",
@@ -36,42 +41,56 @@ def answer(spec: Spec, out: BinaryIO) -> Mapping[str, Any]:
     `state` is done (with rows, seconds, cut: rows, size or none), refused, failed or limit (with
     message, position).
     """
-    started = time.monotonic()
     try:
-        connection = _open(spec)
-        if fault := refusal(connection, spec.sql, spec.tables):
-            return _no("refused", fault, spec.sql)
-        if fault := _unbound(connection, spec.sql):
-            return _no("failed", fault, spec.sql)
-        rows, cut = _copy(connection.sql(spec.sql), out, spec.limits)
-        return {"state": "done", "rows": rows, "cut": cut, "seconds": time.monotonic() - started}
+        return _answer(spec, out)
     except (MemoryError, pa.ArrowMemoryError, duckdb.OutOfMemoryException):
         most = spec.limits.memory >> 20
-        fault = Refusal(f"the query needs more than its {most:,} MB of memory")
-        return _no("limit", fault, spec.sql)
-    except duckdb.Error as error:
-        return _no("failed", told(error), spec.sql)
+        return _no("limit", Refusal(f"the query needs more than its {most:,} MB of memory"), spec)
+    except OSError as error:
+        if error.errno in (EFBIG, ENOSPC, EDQUOT):
+            return _no("limit", Refusal("there is no room for the rows of the result"), spec)
+        return _no("failed", Refusal(UNREADABLE.format(type(error).__name__)), spec)
     except pa.ArrowException as error:
-        fault = Refusal(f"a data file cannot be read ({type(error).__name__})")
-        return _no("failed", fault, spec.sql)
+        return _no("failed", Refusal(UNREADABLE.format(type(error).__name__)), spec)
 
 
-def _no(state: str, why: Refusal, sql: str) -> Mapping[str, Any]:
+def _answer(spec: Spec, out: BinaryIO) -> Mapping[str, Any]:
+    started = time.monotonic()
+    connection = _open(spec)
+    if fault := refusal(connection, spec.sql, spec.tables):
+        return _no("refused", fault, spec)
+    try:
+        rows, cut = _copy(connection.sql(spec.sql), out, spec.limits)
+    except duckdb.OutOfMemoryException:
+        raise
+    except duckdb.Error as error:
+        return _no("failed", _placed(connection, told(error), spec.sql), spec)
+    return {"state": "done", "rows": rows, "cut": cut, "seconds": time.monotonic() - started}
+
+
+def _no(state: str, why: Refusal, spec: Spec) -> Mapping[str, Any]:
     place = why.position
     if place is not None:
-        place = len(sql.encode()[:place].decode(errors="ignore"))
-    return {"state": state, "message": why.message, "position": place}
+        place = len(spec.sql.encode()[:place].decode(errors="ignore"))
+    message = why.message
+    for file in (file for relation in spec.relations for file in relation.files):
+        message = message.replace(file, A_FILE)
+    return {"state": state, "message": message[:MOST_MESSAGE], "position": place}
 
 
-def _unbound(connection: duckdb.DuckDBPyConnection, sql: str) -> Refusal | None:
+def _placed(connection: duckdb.DuckDBPyConnection, fault: Refusal, sql: str) -> Refusal:
     """What is wrong with its names and types, with the place, which `sql` does not tell."""
+    if fault.position is not None:
+        return fault
     try:
-        connection.execute(EXPLAIN + sql).fetchall()
+        connection.execute(EXPLAIN + sql)
+    except duckdb.OutOfMemoryException:
+        return fault
     except duckdb.Error as error:
         found = told(error)
         place = found.position
         return Refusal(found.message, None if place is None else max(place - len(EXPLAIN), 0))
-    return None
+    return fault
 
 
 def _open(spec: Spec) -> duckdb.DuckDBPyConnection:
@@ -80,6 +99,8 @@ def _open(spec: Spec) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:", config=_settings(spec.limits))
     for relation in spec.relations:
         _show(connection, relation)
+    for user in USERS:
+        connection.execute(f"CREATE MACRO {name(user)}() AS error('there is no column {user}')")
     for setting in CLOSED:
         connection.execute(setting)
     return connection
@@ -103,8 +124,11 @@ def _settings(limits: Limits) -> dict[str, str | bool | int | float | list[str]]
 
 
 def _show(connection: duckdb.DuckDBPyConnection, relation: Relation) -> None:
-    """The relation as a view, under its bare name and under zone.name."""
-    raw = f"files of {relation.name}"
+    """The relation as a view, under its bare name and under zone.name.
+
+    No name that a query may give (gate.py) is that of the raw files.
+    """
+    raw = f"#{relation.name}"
     connection.register(raw, _dataset(relation))
     shown = ", ".join(_column(column, relation) for column, _ in relation.columns)
     rows = f"SELECT {shown} FROM {name(raw)}"
@@ -137,16 +161,18 @@ def _copy(rows: Any, out: BinaryIO, limits: Limits) -> tuple[int, str]:
     written = 0
     with pa.ipc.new_stream(out, reader.schema) as stream:
         for batch in reader:
-            left = limits.rows - written
-            stream.write_batch(batch.slice(0, left))
-            written += min(batch.num_rows, left)
-            if batch.num_rows > left:
-                return written, "rows"
-            if out.tell() > limits.size - _largest(batch):
-                return written, "size"
+            fitting = _fitting(batch, limits.size - out.tell())
+            taken = batch.slice(0, min(fitting, limits.rows - written))
+            stream.write_batch(taken)
+            written += taken.num_rows
+            if taken.num_rows < batch.num_rows:
+                return written, "size" if taken.num_rows == fitting else "rows"
     return written, ""
 
 
-def _largest(batch: pa.RecordBatch) -> int:
-    """Room to leave for a batch like this one."""
-    return 2 * int(batch.nbytes) + (1 << 20)
+def _fitting(batch: pa.RecordBatch, room: int) -> int:
+    """How many of its rows fit, found by halving: at least half of what would."""
+    rows = int(batch.num_rows)
+    while rows and batch.slice(0, rows).nbytes * 2 > room:
+        rows //= 2
+    return rows

@@ -20,16 +20,31 @@ TABLE_FUNCTIONS = frozenset(
     {"range", "generate_series", "unnest", "repeat", "json_each", "json_tree"}
 )
 _NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
+_RELATIONS = frozenset(
+    {"BASE_TABLE", "EMPTY", "EXPRESSION_LIST", "JOIN", "PIVOT", "SHOW_REF", "SUBQUERY"}
+    | {"TABLE_FUNCTION"}
+)
+_EXPRESSIONS = frozenset(
+    {"BETWEEN", "CASE", "CAST", "COLLATE", "COLUMN_REF", "COMPARISON", "CONJUNCTION", "CONSTANT"}
+    | {"FUNCTION", "LAMBDA", "LAMBDA_REF", "OPERATOR", "POSITIONAL_REFERENCE", "STAR"}
+    | {"SUBQUERY", "TYPE", "WINDOW"}
+)
 _SHOWN = frozenset({"DESCRIBE", "SUMMARY"})
+A_FILE = "a data file"
 _PATH = re.compile(r"(?:file:)?/[^\s'\"]+\.parquet")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_ ]*")
+_FILE_LIKE = re.compile(r".*[/\\:*?\[]|.*\.[a-z]\w*$", re.DOTALL | re.IGNORECASE)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_ ]{0,99}")
 _CATALOG = re.compile(r"(duckdb|pragma|sqlite|pg|information_schema)(_|$)")
+_CURRENT = (
+    r"current_(catalog|connection_id|database|query|query_id|role|schema|schemas|transaction_id)"
+)
 _HIDDEN = re.compile(
-    r"__.*|getenv|getvariable|.*setting.*|set_config|.*_privilege|inet_.*|pg_.*|txid.*|"
-    r"current_(catalog|connection_id|database|query|query_id|role|schema|schemas|transaction_id)|"
-    r"(col|obj|shobj)_description|in_search_path|json_(de)?serialize.*|nextval|currval|"
+    rf"__.*|getenv|getvariable|.*setting.*|set_config|.*_privilege|inet_.*|pg_.*|txid.*|{_CURRENT}|"
+    r"(col|obj|shobj)_description|in_search_path|json_(de)?serialize.*|nextval|currval|setval|"
     r"sleep.*|write_log|query|query_table|version|get_block_size|which_secret|user_agent|"
-    r"read_.*|.*_secrets?|parse_duckdb_log_message|format_pg_type"
+    r"read_.*|.*_secrets?|parse_duckdb_log_message|(map_to|format)_?pg_.*|format_type|index_key|"
+    r"stats|vector_type|combine|combine_aggr|finalize|to_aggregate_state|"
+    r"variant_bytes_to_variant|variant_to_parquet_variant|json_copy_.*"
 )
 
 
@@ -48,15 +63,25 @@ def refusal(
     if len(sql) > MOST_TEXT:
         return Refusal(f"the query has more than {MOST_TEXT:,} characters")
     try:
-        kinds = [statement.type for statement in connection.extract_statements(sql)]
+        kinds = [_kind(statement) for statement in connection.extract_statements(sql)]
+    except duckdb.OutOfMemoryException:
+        raise
     except duckdb.Error as error:
         return told(error)
     if len(kinds) != 1:
         return Refusal(f"give one statement, found {len(kinds)}")
-    if kinds[0] != duckdb.StatementType.SELECT:
-        kind = str(kinds[0]).rpartition(".")[2]
-        return Refusal(f"only SELECT is possible here, the lake is read-only; found {kind}", 0)
+    if kinds[0] == "MULTI":
+        return Refusal("list the values of PIVOT: PIVOT … ON column IN (…) USING …", 0)
+    if kinds[0] != "SELECT":
+        return Refusal(f"only SELECT is possible here, the lake is read-only; found {kinds[0]}", 0)
     return _judged(connection, sql, tables)
+
+
+def _kind(statement: duckdb.Statement) -> str:
+    try:
+        return statement.type.name
+    except ValueError:  # the Python module does not know all that the library does
+        return "another"
 
 
 def _judged(
@@ -114,6 +139,7 @@ def _faults(node: Any, scope: _Scope) -> Iterator[Refusal]:
 def _fault(node: dict[str, Any], scope: _Scope) -> Iterator[str]:
     """What is wrong with one node, in words."""
     kind = str(node.get("type", ""))
+    yield from _unknown(node, kind)
     if kind.endswith("_NODE") and kind not in _NODES:
         yield "only SELECT is possible here, the lake is read-only"
     if isinstance(node.get("cte_map"), dict):
@@ -127,19 +153,36 @@ def _fault(node: dict[str, Any], scope: _Scope) -> Iterator[str]:
     elif kind == "SHOW_REF":
         if node["show_type"] not in _SHOWN or node.get("query") is None:
             yield "SHOW is not to be had here; the tables are listed beside the editor"
+    elif kind == "COLUMN_REF" and re.fullmatch(_CURRENT, node["column_names"][-1].lower()):
+        yield f"{node['column_names'][-1]} is not to be had here"
     elif "function_name" in node:
         yield from _function_fault(node)
 
 
+def _unknown(node: dict[str, Any], kind: str) -> Iterator[str]:
+    """Kinds of relations and expressions that nobody has looked at."""
+    if node.get("class") == "PARAMETER":
+        yield "parameters have no values here; write the values"
+    elif "class" in node:
+        if node["class"] not in _EXPRESSIONS:
+            yield f"{node['class']} is not to be had here"
+    elif "sample" in node and "alias" in node and kind not in _RELATIONS:
+        yield f"{kind} is not to be had here"
+
+
 def _odd_name(name: str) -> Iterator[str]:
-    if not _NAME.fullmatch(name) or _CATALOG.match(name.lower()):
-        yield f"WITH {name[:60]}: choose a plain name of letters, digits and underscores"
+    plain = bool(_NAME.fullmatch(name))
+    if not plain or _CATALOG.match(name.lower()):
+        shown = f"WITH {name}" if plain else "WITH"
+        yield f"{shown}: choose a plain name of letters, digits and underscores, not the catalog's"
 
 
 def _table_fault(node: dict[str, Any], scope: _Scope) -> Iterator[str]:
     path = node.get("qualified_name", {}).get("path", [])
     if node.get("at_clause"):
         yield "AT is not to be had here; choose the version in the list above the editor"
+    elif len(path) < 2 and _FILE_LIKE.match("".join(path)):
+        yield "files are not to be had here; query the tables by name"
     elif not scope.holds(path):
         known = ", ".join(f"{zone}.{name}" for zone, name in scope.tables)
         yield f"there is no table {'.'.join(path)[:200]!r} for you; there are {known or 'none'}"
@@ -166,6 +209,7 @@ def told(error: duckdb.Error) -> Refusal:
         found = json.loads(rest)
     except ValueError:
         found = {"exception_message": f"{kind}: {rest}" if rest else kind}
-    text = str(found.get("exception_message", kind)).partition("\n\nLINE ")[0].strip()
+    text = str(found.get("exception_message", kind)).partition("\n\nLINE ")[0]
+    text = text.partition("\n\nStack Trace")[0].strip()
     place = str(found.get("position", ""))
-    return Refusal(_PATH.sub("a data file", text), int(place) if place.isdigit() else None)
+    return Refusal(_PATH.sub(A_FILE, text), int(place) if place.isdigit() else None)
