@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 import stedi
 from stedi.contract import load_tables
 from stedi.contract.roles import find_role
+from stedi.engines.spec import MB, Limits, Spec
 from stedi.lake.model import Source, local
 from stedi.sandbox import relations
 from stedi.sandbox.runner import Refused, Sandbox
-from stedi.sandbox.spec import MB, Limits, Spec
 
 T = TypeVar("T")
 QUICK = Limits(seconds=20, memory=256 * MB, address_space=1536 * MB)

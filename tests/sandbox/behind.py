@@ -15,8 +15,8 @@ from typing import Any
 import duckdb
 
 from stedi.engines.duckdb import caged
+from stedi.engines.spec import Spec
 from stedi.sandbox.confine import confine
-from stedi.sandbox.spec import Spec
 
 
 def opened(fence: str, spec: Spec) -> duckdb.DuckDBPyConnection:

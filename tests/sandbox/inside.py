@@ -21,8 +21,8 @@ from errno import errorcode
 from pathlib import Path
 from typing import Any
 
+from stedi.engines.spec import MB, Limits
 from stedi.sandbox.confine import confine
-from stedi.sandbox.spec import MB, Limits
 from stedi.sandbox.syscalls import DENIED, PRLIMIT, TGKILL
 
 LIMITS = Limits(address_space=1024 * MB, size=4 * MB)

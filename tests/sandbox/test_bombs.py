@@ -13,8 +13,8 @@ import pytest
 
 from sandbox.asking import Outcome, Small, ask, together
 from sandbox.bombs import BOMBS
+from stedi.engines.spec import MB, Limits
 from stedi.sandbox.runner import Sandbox
-from stedi.sandbox.spec import MB, Limits
 
 SHORT = Limits(
     seconds=1.5, memory=200 * MB, address_space=1200 * MB, size=20 * MB, rows=10_000, threads=2

@@ -7,9 +7,9 @@ import pytest
 from sandbox.asking import QUICK, Outcome, Small, ask_all
 from sandbox.ordinary import ORDINARY
 from stedi.contract.roles import find_role
+from stedi.engines.spec import Limits
 from stedi.lake.model import Source
 from stedi.sandbox import relations
-from stedi.sandbox.spec import Limits
 
 pytestmark = pytest.mark.usefixtures("confined")
 

@@ -16,10 +16,10 @@ import pytest
 
 from sandbox.asking import Small, ask, together
 from sandbox.test_bombs import children
+from stedi.engines.spec import Limits
 from stedi.lake.model import local
 from stedi.sandbox import confine, runner
 from stedi.sandbox.runner import Refused, Sandbox
-from stedi.sandbox.spec import Limits
 
 pytestmark = pytest.mark.usefixtures("confined")
 LONG = "SELECT count(*) FROM range(100000000000) a, range(1000) b"

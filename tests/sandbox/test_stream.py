@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from stedi.sandbox.spec import Limits
+from stedi.engines.spec import Limits
 from stedi.sandbox.stream import MOST_NESTED, Unsafe, read
 
 FEW = Limits(rows=1_000)

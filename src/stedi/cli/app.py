@@ -9,7 +9,19 @@ from typing import Annotated
 import typer
 
 from stedi import __version__
-from stedi.cli import demo, job, maintain, prove, read, runs, serve, simulate, subject, watch
+from stedi.cli import (
+    demo,
+    job,
+    maintain,
+    prove,
+    read,
+    report,
+    runs,
+    serve,
+    simulate,
+    subject,
+    watch,
+)
 from stedi.cli.output import STDOUT, ReaderGone, plain_streams, say, show
 from stedi.errors import StediError
 
@@ -23,7 +35,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (demo, runs, job, watch, prove, read, serve, subject, maintain, simulate):
+COMMANDS = (demo, runs, job, watch, prove, read, serve, report, subject, maintain, simulate)
+for module in COMMANDS:
     module.register(app)
 
 

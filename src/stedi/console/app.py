@@ -68,6 +68,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         keeping.cancel()
         with suppress(asyncio.CancelledError):
             await keeping
+        console.asking.close()
         console.sandbox.close()
 
 

@@ -11,21 +11,22 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 
-from stedi.console.results import Result
+from stedi.api import open_lake
+from stedi.console.board import Boards
+from stedi.console.results import Result, Results
 from stedi.console.sessions import Session
-from stedi.console.state import Console, console_of
 from stedi.contract.queries import SavedQuery, load_queries
 from stedi.contract.roles import Role
+from stedi.engines.spec import MB, Limits
 from stedi.lake.home import open_home
 from stedi.lake.model import Source
 from stedi.lake.readers import reading
 from stedi.sandbox.relations import named, spec
-from stedi.sandbox.runner import Answer, Refused
-from stedi.sandbox.spec import MB, Limits
+from stedi.sandbox.runner import Answer, Refused, Sandbox
 
 MOST_AT_ONCE = 2  # of one session
 MOST_SHARED = 256
@@ -69,8 +70,14 @@ def saved_limits(limits: Limits) -> Limits:
 class Asking:
     """The queries of one console that are at work, and the rows that are shared."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(
+        self, root: Path, boards: Boards, sandbox: Sandbox, results: Results, limits: Limits
+    ) -> None:
+        self._root = root
+        self._boards = boards
+        self._sandbox = sandbox
+        self._results = results
+        self.limits = limits
         self._at_work: dict[tuple[str, str], asyncio.Task[Answer]] = {}
         self._shared: OrderedDict[Key, asyncio.Task[Answer]] = OrderedDict()
         self._turn = asyncio.Lock()
@@ -86,8 +93,8 @@ class Asking:
         """
         self.use(question.role)
         self._admit(session, ticket)
-        results = self._console.results
-        cleared, version = results.cleared, self._console.boards.now.version
+        results = self._results
+        cleared, version = results.cleared, self._boards.now.version
         task = asyncio.create_task(self._answer(question))
         self._at_work[session.key, ticket] = task
         try:
@@ -120,6 +127,12 @@ class Asking:
         task = self._at_work.get((session.key, ticket))
         return task is not None and task.cancel()
 
+    def close(self) -> None:
+        """End what is at work and what is kept ready."""
+        tasks = [*self._at_work.values(), *self._shared.values(), self._keeper]
+        for task in filter(None, tasks):
+            task.cancel()
+
     def use(self, role: Role) -> None:
         """Somebody of the role uses the SQL page: keep its saved queries ready from now on."""
         self._roles[role.name] = role
@@ -128,7 +141,7 @@ class Asking:
 
     async def _answer(self, question: Question) -> Answer:
         if question.saved is None:
-            return await self._run(question, self._console.limits)
+            return await self._run(question, self.limits)
         return await asyncio.shield(self._share(question))
 
     def _share(self, question: Question) -> asyncio.Task[Answer]:
@@ -144,15 +157,15 @@ class Asking:
 
     async def _alone(self, question: Question) -> Answer:
         async with self._turn:  # one at a time: they may use much, and others want to go on too
-            return await self._run(question, saved_limits(self._console.limits))
+            return await self._run(question, saved_limits(self.limits))
 
     def _state(self) -> Key:
         """Another one whenever shared rows must no longer be used.
 
         With a catalog whose version cannot be told, `made` changes whenever it was read anew.
         """
-        board = self._console.boards.now
-        return board.version, board.made.isoformat(), str(self._console.results.cleared)
+        board = self._boards.now
+        return board.version, board.made.isoformat(), str(self._results.cleared)
 
     def _sweep(self) -> None:
         state = self._state()
@@ -163,24 +176,21 @@ class Asking:
 
     async def _run(self, question: Question, limits: Limits) -> Answer:
         """The rows; the lake's files stay until the query's process is gone."""
-        home = await asyncio.to_thread(open_home, self._console.root)
+        home = await asyncio.to_thread(open_home, self._root)
         with await asyncio.to_thread(reading, home):
             sources = await asyncio.to_thread(self._sources, question)
             told = spec(question.role, question.sql, sources, limits)
-            return await self._console.sandbox.run(told)
+            return await self._sandbox.run(told)
 
     def _sources(self, question: Question) -> dict[str, Source]:
-        with self._console.open() as lake:
+        with open_lake(self._root) as lake:
             return lake.sources(named(question.role, question.sql), question.as_of)
 
     async def _keep(self) -> None:
         """As long as the console runs: drop what has become old, have saved queries ready."""
-        forgotten, state = self._forgotten(), self._state()
+        state = self._state()
         ready: set[Question] = set()
         while True:
-            known, forgotten = forgotten, self._forgotten()
-            if known is not None and known != forgotten:  # by the command line, say
-                self._console.results.clear()
             self._sweep()
             if self._state() != state:
                 state, ready = self._state(), set()
@@ -191,15 +201,9 @@ class Asking:
             ready.add(due)
             await asyncio.wait({self._share(due)})
 
-    def _forgotten(self) -> tuple[object, ...] | None:
-        """Another one whenever people were forgotten; None: nobody can tell yet."""
-        tables = self._console.boards.now.tables
-        told = [tables[name].published for name in ("forgotten", "erasures") if name in tables]
-        return tuple(told) if tables else None
-
     def _due(self, ready: set[Question]) -> Iterator[Question]:
         """Saved queries that could be computed now, nobody else being at work."""
-        board = self._console.boards.now
+        board = self._boards.now
         if self._at_work or not board.tables or board.trouble:
             return
         for role in self._roles.values():
@@ -210,12 +214,3 @@ class Asking:
 
 def _failed(task: asyncio.Task[Answer]) -> bool:
     return task.done() and (task.cancelled() or task.exception() is not None)
-
-
-def asking_of(request: Request) -> Asking:
-    """The queries at work of the console that serves the request."""
-    state = request.app.state
-    if not hasattr(state, "asking"):
-        state.asking = Asking(console_of(request))
-    found: Asking = state.asking
-    return found

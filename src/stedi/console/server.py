@@ -12,16 +12,17 @@ from pathlib import Path
 import uvicorn
 
 from stedi.console.app import make_app
+from stedi.console.asking import Asking
 from stedi.console.board import Boards
 from stedi.console.guard import Address
 from stedi.console.results import Results
 from stedi.console.sessions import Sessions
 from stedi.console.state import Console
 from stedi.console.tokens import Tokens
+from stedi.engines.spec import Limits
 from stedi.errors import LakeError, UsageError
 from stedi.lake.home import open_home
 from stedi.sandbox.runner import Sandbox
-from stedi.sandbox.spec import Limits
 
 
 @dataclass(frozen=True)
@@ -84,16 +85,18 @@ def serve(root: Path, listen: Listen, say: Callable[[str], None], limits: Limits
 def make_console(root: Path, listen: Listen, limits: Limits) -> Console:
     """A console over a lake, not yet listening; LakeError if there is no lake."""
     home = open_home(root)
-    tokens, results = Tokens(home), Results()
+    tokens, results, sandbox = Tokens(home), Results(), Sandbox()
+    boards = Boards(home.root, results.clear)
     return Console(
         root=home.root,
         secure=listen.secure,
         cookie="__Host-stedi" if listen.secure else f"stedi-{listen.port}",
         tokens=tokens,
         sessions=Sessions(tokens),
-        boards=Boards(home.root, results.clear),
-        sandbox=Sandbox(),
+        boards=boards,
+        sandbox=sandbox,
         results=results,
+        asking=Asking(home.root, boards, sandbox, results, limits),
         limits=limits,
     )
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.requests import Request
 
 from stedi.api import Lake, open_lake
+from stedi.console.asking import Asking
 from stedi.console.board import Board, Boards
 from stedi.console.results import Results
 from stedi.console.sessions import Session, Sessions
 from stedi.console.tokens import Tokens
 from stedi.contract.roles import Role
+from stedi.engines.spec import Limits
 from stedi.sandbox.runner import Sandbox
-from stedi.sandbox.spec import Limits
 
 
 @dataclass
@@ -29,7 +30,8 @@ class Console:
     boards: Boards
     sandbox: Sandbox
     results: Results
-    limits: Limits = field(default_factory=Limits)
+    asking: Asking
+    limits: Limits
 
     def open(self) -> Lake:
         """The lake, for one piece of work in one thread."""

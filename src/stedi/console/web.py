@@ -109,7 +109,8 @@ def span(seconds: float | None) -> str:
         return ""
     if seconds < 60:
         return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.0f} s"
-    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    minutes, left = divmod(int(seconds), 60)
+    return f"{minutes} min {left} s" if left else f"{minutes} min"
 
 
 def moment(value: datetime | date | None) -> str:

@@ -19,7 +19,7 @@ from contextlib import suppress
 from errno import ENOSYS, EPERM
 from pathlib import Path
 
-from stedi.sandbox.spec import Limits
+from stedi.engines.spec import Limits
 from stedi.sandbox.syscalls import AUDIT_ARCH, CLONE, CLONE3, PRLIMIT, TGKILL, denied
 
 # prctl(2)

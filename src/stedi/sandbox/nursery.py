@@ -22,8 +22,8 @@ from select import select
 from typing import Any, BinaryIO
 
 from stedi.engines.duckdb.caged import answer
+from stedi.engines.spec import Spec
 from stedi.sandbox.confine import confine, die_with_parent
-from stedi.sandbox.spec import Spec
 
 READY = b"ready"
 MESSAGE = 4096

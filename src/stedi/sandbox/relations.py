@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from stedi.contract import Table
 from stedi.contract.roles import Role
+from stedi.engines.spec import Limits, Relation, Spec
 from stedi.lake.model import Source, local
-from stedi.sandbox.spec import Limits, Relation, Spec
 
 
 def named(role: Role, sql: str) -> list[str]:

@@ -17,9 +17,9 @@ from typing import IO
 
 import pyarrow as pa
 
+from stedi.engines.spec import Limits, Spec
 from stedi.errors import QueryError
 from stedi.sandbox.confine import missing
-from stedi.sandbox.spec import Limits, Spec
 from stedi.sandbox.stream import TooMany, Unsafe, read
 
 GRACE = 0.5  # seconds beyond a query's own limit until its process is killed

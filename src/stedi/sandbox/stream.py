@@ -12,7 +12,7 @@ from typing import IO
 
 import pyarrow as pa
 
-from stedi.sandbox.spec import Limits
+from stedi.engines.spec import Limits
 
 MOST_NESTED = 10_000_000  # values in lists and the like, of a whole result
 

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from stedi.console.asking import MOST_AT_ONCE, Question, asking_of, saved_for, saved_limits
+from stedi.console.asking import MOST_AT_ONCE, Question, saved_for, saved_limits
 from stedi.console.results import WINDOW, Result
 from stedi.console.state import Seat, seat_of
 from stedi.console.web import page
@@ -32,7 +32,7 @@ LARGEST = 2**53
 async def editor(request: Request) -> Response:
     """The page; drawn from the board alone."""
     seat = seat_of(request)
-    asking_of(request).use(seat.role)
+    seat.console.asking.use(seat.role)
     limits = seat.console.limits
     return page(
         request,
@@ -67,10 +67,9 @@ async def ask(request: Request) -> Response:
     ticket, question = _ticket(told), _question(seat, told)
     if not seat.session.queries.allows():
         raise HTTPException(429, "too many queries one after the other; wait a moment")
-    asking = asking_of(request)
     gone = asyncio.create_task(_gone(request))
     try:
-        result = await asking.ask(seat.session, ticket, question, unless=gone)
+        result = await seat.console.asking.ask(seat.session, ticket, question, unless=gone)
     finally:
         gone.cancel()
     saved = question.saved
@@ -156,7 +155,7 @@ def _moment(seat: Seat, text: str) -> str | None:
 async def cancel(request: Request) -> Response:
     """End a query of one's own; `cancelled` is false if it was not at work any more."""
     seat, told = seat_of(request), await object_of(request)
-    return JSONResponse({"cancelled": asking_of(request).cancel(seat.session, _ticket(told))})
+    return JSONResponse({"cancelled": seat.console.asking.cancel(seat.session, _ticket(told))})
 
 
 async def window(request: Request) -> Response:

@@ -22,10 +22,9 @@ async def door(request: Request) -> Response:
     code = request.query_params.get("code", "")
     there = safe(request.query_params.get("next", "/"))
     if code:
-        _count(request)
-        cookie = console.sessions.by_code(code[:LONGEST])
-        if cookie:
+        if cookie := console.sessions.by_code(code[:LONGEST]):
             return _entered(console, cookie, "/")
+        _failed(request)
     if console.sessions.find(request.cookies.get(console.cookie, "")):
         return RedirectResponse(there, 303)
     why = USED if code else ""
@@ -35,11 +34,10 @@ async def door(request: Request) -> Response:
 async def enter(request: Request) -> Response:
     """A token was typed: in, or the form again with the reason."""
     console, form = console_of(request), await form_of(request)
-    _count(request)
     there = safe(form.get("next", "/"))
-    cookie = console.sessions.by_token(form.get("token", "").strip()[:LONGEST])
-    if cookie:
+    if cookie := console.sessions.by_token(form.get("token", "").strip()[:LONGEST]):
         return _entered(console, cookie, there)
+    _failed(request)
     why = "That is no valid token: it was mistyped, revoked or is too old."
     return page(request, "sign-in", 401, next=there, why=why)
 
@@ -54,7 +52,8 @@ async def leave(request: Request) -> Response:
     return response
 
 
-def _count(request: Request) -> None:
+def _failed(request: Request) -> None:
+    """Count a try that failed; too many of them, and nobody learns what became of one."""
     client = request.client.host if request.client else ""
     if not TRIES.of(client).allows():
         raise HTTPException(429, "too many tries to sign in; wait a minute")

@@ -17,8 +17,8 @@ import pyarrow.dataset as ds
 
 from stedi.engines.arrow import TYPES
 from stedi.engines.duckdb.gate import A_FILE, Refusal, refusal, told
+from stedi.engines.spec import Limits, Relation, Spec
 from stedi.engines.sql.session import name
-from stedi.sandbox.spec import Limits, Relation, Spec
 
 BATCH_ROWS = 16_384
 EXPLAIN = "EXPLAIN "
