@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,12 +15,19 @@ from helpers import ENGINES, Landings
 from stedi.api import Lake
 from stedi.engines.base import Engine
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what runs on Spark by request only; the summary tells how much."""
+    """Leave out what runs on Spark by request only; the summary tells how much.
+
+    All that runs on it goes to one worker: another would start and warm up one more.
+    """
     for item in items:
         if sparks.on_spark(item):
             item.add_marker(pytest.mark.timeout(600))
+            item.add_marker(pytest.mark.xdist_group("spark"))
     left = [item for item in items if sparks.on_request(item)]
     if left:
         config.hook.pytest_deselected(items=left)
@@ -35,12 +43,12 @@ def engine_name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def spark() -> Iterator[None]:
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """One small Spark for all tests of this process, or why there is none."""
     if why := sparks.missing():
         pytest.skip(why)
-    session = sparks.start()
-    yield
+    session = sparks.start(tmp_path_factory.mktemp("events"))
+    yield session
     session.stop()
 
 

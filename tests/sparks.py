@@ -14,12 +14,16 @@ import pytest
 JARS = Path(sys.prefix) / "jars"
 # All tests that can: STEDI_SPARK=all; by default those marked `on_spark`.
 ALL = os.environ.get("STEDI_SPARK") == "all"
+# A JVM of a test ends before what its second compiler makes has paid; the cache of the first one
+# alone would be too small for Spark.
+QUICK = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:ParallelGCThreads=1"
 SMALL = {
     "spark.driver.memory": "1g",
     "spark.master": "local[1]",
     "spark.sql.shuffle.partitions": "2",
     "spark.sql.codegen.wholeStage": "false",  # compiling costs more than these rows
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.maxPlanStringLength": "500",  # nobody reads the plans that each query tells
 }
 
 
@@ -39,12 +43,28 @@ def jars() -> list[Path]:
     return sorted(JARS.glob("*.jar"))
 
 
-def start() -> Any:
-    """The Spark that engines of this process find when they are made."""
+def start(events: Path) -> Any:
+    """The Spark that engines of this process find when they are made; it logs to `events`."""
     from stedi.engines.spark import start as starting
 
-    given = {"spark.driver.extraClassPath": os.pathsep.join(map(str, jars()))}
+    options = "spark.driver.extraJavaOptions"
+    given = {
+        "spark.driver.extraClassPath": os.pathsep.join(map(str, jars())),
+        options: f"{starting.OWN[options]} {QUICK}",
+        "spark.eventLog.enabled": "true",
+        "spark.eventLog.dir": events.as_uri(),
+        "spark.eventLog.compress": "false",
+        "spark.eventLog.rolling.enabled": "false",
+    }
     return starting.start(starting.OWN | given | SMALL)
+
+
+def events(spark: Any) -> str:
+    """All that a Spark of `start` has told in its event log."""
+    context = spark.sparkContext
+    context._jsc.sc().listenerBus().waitUntilEmpty()
+    (log,) = Path(context.getConf().get("spark.eventLog.dir").removeprefix("file:")).iterdir()
+    return log.read_text()
 
 
 def on_spark(item: pytest.Item) -> bool:

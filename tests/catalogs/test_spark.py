@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import sparks
 import stedi
 from catalogs.conftest import Shared, keep_in
 from catalogs.servers import AWS
@@ -24,26 +21,18 @@ from stedi.errors import LakeBusyError
 from stedi.lake.catalog import NAME, namespace, spark_properties
 from stedi.lake.home import Home
 
-FOLDERS = (Path(sys.prefix) / "jars", Path.home() / ".m2" / "repository")
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
 TABLE = "customer_landing"
 CATALOGS = {"sqlite": NAME, "rest": "by_rest", "glue": "by_glue"}  # their names in Spark
-SCRIPT = """
-import json, sys
-from pyspark.sql import SparkSession
-
-asked = json.loads(sys.stdin.read())
-builder = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
-for key, value in asked["settings"].items():
-    builder = builder.config(key, value)
-spark = builder.getOrCreate()
-found = {}
-for kind, table in asked["tables"].items():
-    before = [row[0] for row in spark.sql(f"SELECT email FROM {table}").collect()]
-    spark.sql(f"INSERT INTO {table} (email) VALUES ('by spark')")
-    after = [row[0] for row in spark.sql(f"SELECT email FROM {table} ORDER BY 1").collect()]
-    found[kind] = [before, after]
-print(json.dumps(found))
-"""
+# A JVM does not see variables that are set after its start; these say the same to it.
+IN_JAVA = {
+    "aws.accessKeyId": AWS["AWS_ACCESS_KEY_ID"],
+    "aws.secretAccessKey": AWS["AWS_SECRET_ACCESS_KEY"],
+    "aws.region": AWS["AWS_REGION"],
+    "aws.disableEc2Metadata": AWS["AWS_EC2_METADATA_DISABLED"],
+}
 
 
 @dataclass
@@ -57,11 +46,9 @@ class Turns:
 
 @pytest.fixture(scope="module")
 def turns(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    spark: SparkSession, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Turns]:
-    """One Spark session that takes its turn at a lake of each kind."""
-    if find_spec("pyspark") is None:
-        pytest.skip("no pyspark: it comes with stedi-lakehouse[spark]")
+    """One Spark that takes its turn at a lake of each kind."""
     turns = Turns()
     with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
         for name, value in AWS.items():
@@ -73,7 +60,7 @@ def turns(
             except pytest.skip.Exception as why:
                 turns.skipped[kind] = str(why)
         if turns.lakes:
-            turns.found = ask_spark(turns.lakes)
+            turns.found = ask_spark(spark, turns.lakes)
         yield turns
 
 
@@ -83,48 +70,60 @@ def begun(kind: str, request: pytest.FixtureRequest, root: Path) -> Lake:
     stedi.create(root).close()
     keep_in(root, shared.section() if shared else "")
     lake = stedi.open(root)
-    jars(lake.home)
+    need_jars(lake.home)
     lake.store.prepare()
     lake.store.table(TABLE).ensure()
     append(lake.store.table(TABLE), "first")
     return lake
 
 
-def jars(home: Home) -> list[str]:
-    """What Spark needs for a lake, from where it lies on this machine."""
-    return [_jar(package) for package in coordinates(home.catalog_policy.type)]
+def need_jars(home: Home) -> None:
+    """Skip if this Spark has not what the lake needs."""
+    there = {path.name for path in sparks.jars()}
+    for package in coordinates(home.catalog_policy.type):
+        _, name, version = package.split(":")
+        if f"{name}-{version}.jar" not in there:
+            pytest.skip(f"no {package} on this machine: `make jars` fetches it")
 
 
-def _jar(package: str) -> str:
-    _, name, version = package.split(":")
-    found = (path for folder in FOLDERS for path in folder.rglob(f"{name}-{version}.jar"))
-    jar = next(found, None)
-    if jar is None:
-        pytest.skip(f"no {package} on this machine: `make jars` fetches it")
-    return str(jar)
-
-
-def ask_spark(lakes: dict[str, Lake]) -> dict[str, list[list[str]]]:
-    settings = {"spark.jars": ",".join({jar for lake in lakes.values() for jar in jars(lake.home)})}
-    for kind, lake in lakes.items():
-        catalog = f"spark.sql.catalog.{CATALOGS[kind]}"
-        settings[catalog] = "org.apache.iceberg.spark.SparkCatalog"
-        settings |= {f"{catalog}.{k}": v for k, v in spark_properties(lake.home).items()}
-    tables = {
-        kind: f"{CATALOGS[kind]}.{namespace(lake.home, 'landing')}.{TABLE}"
-        for kind, lake in lakes.items()
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        input=json.dumps({"settings": settings, "tables": tables}),
-        env=os.environ | {"SPARK_LOCAL_IP": "127.0.0.1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, list[list[str]]] = json.loads(done.stdout.splitlines()[-1])
+def ask_spark(spark: SparkSession, lakes: dict[str, Lake]) -> dict[str, list[list[str]]]:
+    """What Spark finds in each table before and after a commit of its own."""
+    found = {}
+    with in_java(spark, IN_JAVA):
+        for kind, lake in lakes.items():
+            session = connected(spark, CATALOGS[kind], spark_properties(lake.home))
+            table = f"{CATALOGS[kind]}.{namespace(lake.home, 'landing')}.{TABLE}"
+            before = column(session, f"SELECT email FROM {table}")
+            session.sql(f"INSERT INTO {table} (email) VALUES ('by spark')")
+            found[kind] = [before, column(session, f"SELECT email FROM {table} ORDER BY 1")]
     return found
+
+
+def connected(spark: SparkSession, name: str, properties: Mapping[str, str]) -> SparkSession:
+    """A session with one catalog, by nothing but the settings that the lake gives Spark."""
+    session = spark.newSession()
+    prefix = f"spark.sql.catalog.{name}"
+    session.conf.set(prefix, "org.apache.iceberg.spark.SparkCatalog")
+    for key, value in properties.items():
+        session.conf.set(f"{prefix}.{key}", value)
+    return session
+
+
+def column(session: SparkSession, sql: str) -> list[str]:
+    return [row[0] for row in session.sql(sql).collect()]
+
+
+@contextmanager
+def in_java(spark: SparkSession, properties: Mapping[str, str]) -> Iterator[None]:
+    """System properties of the JVM, while it lasts."""
+    system: Any = spark.sparkContext._jvm.java.lang.System
+    for key, value in properties.items():
+        system.setProperty(key, value)
+    try:
+        yield
+    finally:
+        for key in properties:
+            system.clearProperty(key)
 
 
 @pytest.mark.parametrize("kind", CATALOGS)

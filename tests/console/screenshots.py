@@ -31,14 +31,16 @@ def overview(page: Any) -> None:
     page.goto("/")
     page.locator('#account a[data-reason="recorded before consent"]').first.click()
     page.locator("#days .bars").wait_for()
-    page.evaluate("scrollTo(0, 0)")
+    page.evaluate("scrollTo(0, 250)")
 
 
 def table(page: Any) -> None:
     """The training table's page with its preview."""
     page.goto("/tables/curated.machine_learning_curated")
-    page.get_by_role("cell").first.wait_for()
     page.wait_for_timeout(1500)
+    page.locator("#preview").scroll_into_view_if_needed()
+    page.wait_for_timeout(2500)
+    page.evaluate("scrollTo(0, 120)")
 
 
 def query(page: Any) -> None:
@@ -55,8 +57,12 @@ def query(page: Any) -> None:
 def signals(page: Any) -> None:
     """One subject's readings and true steps."""
     page.goto("/signals")
+    page.locator("#subject option").first.wait_for(state="attached")
+    page.get_by_label("Most readings first").select_option(index=0)
     page.locator("canvas").first.wait_for()
-    page.wait_for_timeout(1500)
+    for _ in range(3):
+        page.get_by_role("button", name="Zoom in").click()
+        page.wait_for_timeout(1000)
 
 
 def runs(page: Any) -> None:
@@ -67,9 +73,9 @@ def runs(page: Any) -> None:
 def privacy(page: Any) -> None:
     """A person looked up."""
     page.goto("/privacy")
-    page.get_by_label("address", exact=False).first.fill(page.person)
+    page.get_by_label("E-mail address").first.fill(page.person)
     page.keyboard.press("Enter")
-    page.get_by_text("subject_id").first.wait_for()
+    page.wait_for_url("**/privacy/person")
 
 
 PICTURES: tuple[tuple[str, str, str, Callable[[Any], None]], ...] = (

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
-from importlib.util import find_spec
-from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from stedi.contract.sql import translate, used
 from stedi.engines.duckdb.session import connect, literal
+from stedi.engines.spark.start import EVERY
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 Tables = Mapping[str, Path]
 Params = Mapping[str, str]
+# The Spark of the tests interprets; lakes are refreshed by compiled code.
+COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
 
 
 class OnDuckDB:
@@ -39,20 +39,17 @@ class OnDuckDB:
 
 
 class OnSpark:
-    """Runs the text as it stands."""
+    """Runs the text as it stands, in a session as the engine's, its code compiled as usual."""
 
-    def __init__(self, worker: subprocess.Popen[str], folder: Path) -> None:
-        self._worker = worker
-        self._folder = folder
-        self._numbers = count()
+    def __init__(self, spark: SparkSession) -> None:
+        self._spark = spark.newSession()
+        for key, value in (EVERY | COMPILED).items():
+            self._spark.conf.set(key, value)
 
     def __call__(self, sql: str, tables: Tables, params: Params) -> pa.Table:
-        out = self._folder / str(next(self._numbers))
-        asked = {"sql": sql, "args": used(params, sql), "out": str(out)}
-        asked["tables"] = {view: str(path) for view, path in tables.items()}
-        print(json.dumps(asked), file=self._worker.stdin, flush=True)
-        assert self._worker.stdout.readline() == "done\n"
-        return pq.read_table(out, partitioning=None)
+        for view, path in tables.items():
+            self._spark.read.parquet(str(path)).createOrReplaceTempView(view)
+        return self._spark.sql(sql, args=used(params, sql)).toArrow()
 
 
 @pytest.fixture(scope="session")
@@ -63,24 +60,5 @@ def on_duckdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnDuckDB]:
 
 
 @pytest.fixture(scope="session")
-def on_spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnSpark]:
-    if find_spec("pyspark") is None:
-        pytest.skip("pyspark is not installed: Spark's reading of the SQL is not compared")
-    if shutil.which("java") is None:
-        pytest.skip("there is no java: Spark's reading of the SQL is not compared")
-    folder = tmp_path_factory.mktemp("spark")
-    command = [sys.executable, str(Path(__file__).with_name("spark_worker.py"))]
-    with (
-        (folder / "log").open("w") as log,
-        subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            cwd=folder,
-        ) as worker,
-    ):
-        assert worker.stdout.readline() == "ready\n", (folder / "log").read_text()
-        yield OnSpark(worker, folder)
-        worker.stdin.close()
+def on_spark(spark: SparkSession) -> OnSpark:
+    return OnSpark(spark)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+import sparks
 import stedi
-from helpers import T0, deliver, record, rows_of, tables_of
+from helpers import T0, Row, deliver, record, rows_of, tables_of
 from stedi.api import Lake
-from stedi.engines.spark import spread
+from stedi.engines.spark import spread, start
 from stedi.engines.spark.engine import SparkEngine
 from stedi.errors import CheckFailed, QueryError, StorageError
+from stedi.lake.home import hmac_pads
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 pytestmark = [pytest.mark.on_spark, pytest.mark.usefixtures("spark")]
 DAY = 86_400_000
@@ -27,6 +35,53 @@ def lakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str,
         stedi.create(tmp_path / "other", engine="spark") as other,
     ):
         yield {"duckdb": one, "spark": other}
+
+
+@pytest.fixture(scope="module")
+def first(spark: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """A lake that landed the first delivery, its tables made by Spark: only to be read."""
+    landing = tmp_path_factory.mktemp("first")
+    first_delivery(landing)
+    with stedi.create(landing / "lake", engine="spark") as lake:
+        lake.run(landing)
+        yield lake
+
+
+@pytest.fixture
+def begun(tmp_path: Path, landing: Path) -> Iterator[Lake]:
+    """A lake with the first delivery, of the embedded engine until now, and of Spark from now."""
+    first_delivery(landing)
+    with stedi.create(tmp_path / "begun") as lake:
+        lake.run(landing)
+    with stedi.open(tmp_path / "begun", engine="spark") as lake:
+        yield lake
+
+
+@dataclass(frozen=True)
+class Grown:
+    """A lake that Spark brought up to date after a second delivery."""
+
+    lake: Lake
+    before: dict[str, list[Row]]
+    snapshot: int
+    events: str  # what the event log has gained
+
+
+@pytest.fixture(scope="module")
+def grown(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grown]:
+    """Both deliveries, the first one landed by the embedded engine; plans are told in full."""
+    landing = tmp_path_factory.mktemp("grown")
+    first_delivery(landing)
+    with stedi.create(landing / "lake") as lake:
+        lake.run(landing)
+    second_delivery(landing)
+    with stedi.open(landing / "lake", engine="spark") as lake:
+        before, told = tables_of(lake), len(sparks.events(spark))
+        snapshot = lake.history("accelerometer_trusted")[-1][1].id
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(start.EVERY, "spark.sql.maxPlanStringLength", str(1 << 24))
+            lake.run(landing)
+        yield Grown(lake, before, snapshot, sparks.events(spark)[told:])
 
 
 def person(name: str, **changes: object) -> dict[str, object]:
@@ -104,24 +159,30 @@ def test_engines_take_turns_on_one_lake(tmp_path: Path, lakes: dict[str, Lake], 
         assert not spark.run(landing).changed
 
 
-def test_a_version_of_before_is_read(lakes: dict[str, Lake], landing: Path):
-    lake = lakes["spark"]
-    first_delivery(landing)
-    lake.run(landing)
-    before = tables_of(lake)
-    snapshot = lake.history("accelerometer_trusted")[-1][1].id
-    second_delivery(landing)
-    lake.run(landing)
-    assert tables_of(lake) != before
-    assert rows_of(lake, "accelerometer_trusted", str(snapshot)) == before["accelerometer_trusted"]
+def test_a_version_of_before_is_read(grown: Grown):
+    assert tables_of(grown.lake) != grown.before
+    found = rows_of(grown.lake, "accelerometer_trusted", str(grown.snapshot))
+    assert found == grown.before["accelerometer_trusted"]
+
+
+def test_the_event_log_holds_no_address(grown: Grown):
+    """What they may read who see the Spark UI of a run."""
+    assert "machine_learning_curated" in grown.events
+    assert "(redacted)" in grown.events
+    assert re.findall(r"[^\s\"]*@test[.]com[^\s\"]*", grown.events) == []
+
+
+def test_the_event_log_holds_no_pad_of_the_key(grown: Grown):
+    """The key can be had from a pad."""
+    told = grown.events.lower()
+    pads = hmac_pads(grown.lake.home.key())
+    assert [name for name, pad in pads.items() if pad.lower() in told] == []
 
 
 def test_what_is_not_published_leaves_nothing(
-    lakes: dict[str, Lake], landing: Path, monkeypatch: pytest.MonkeyPatch
+    begun: Lake, landing: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    lake = lakes["spark"]
-    first_delivery(landing)
-    lake.run(landing)
+    lake = begun
     before, files = tables_of(lake), sorted(lake.home.warehouse.rglob("*.parquet"))
     found = lake.check()[0]
     assert found.passed
@@ -159,22 +220,17 @@ def test_a_query_that_is_wrong_is_told_in_a_line(lakes: dict[str, Lake], sql: st
     assert "\tat " not in str(told.value)
 
 
-def test_queries_are_spark_sql_over_tables_by_name_or_zone(lakes: dict[str, Lake], landing: Path):
-    first_delivery(landing)
-    lakes["spark"].run(landing)
+def test_queries_are_spark_sql_over_tables_by_name_or_zone(first: Lake):
     both = "SELECT count(*) AS n FROM trusted.accelerometer_trusted AS t JOIN customer_trusted"
-    found = lakes["spark"].sql(f"{both} ON lower(trim(email)) = lower(trim(`user`))").to_arrow()
+    found = first.sql(f"{both} ON lower(trim(email)) = lower(trim(`user`))").to_arrow()
     assert found.to_pylist() == [{"n": 4}]
 
 
-def test_a_file_that_is_gone_is_named(lakes: dict[str, Lake], landing: Path):
-    lake = lakes["spark"]
-    first_delivery(landing)
-    lake.run(landing)
-    for file in lake.store.table("accelerometer_landing").source().files:
+def test_a_file_that_is_gone_is_named(begun: Lake):
+    for file in begun.store.table("accelerometer_landing").source().files:
         Path(file.path).unlink()
     with pytest.raises(StorageError, match=r"accelerometer_trusted.*Spark failed"):
-        lake.run(full=True)
+        begun.run(full=True)
 
 
 def test_any_text_is_a_literal(lakes: dict[str, Lake]):
@@ -186,13 +242,10 @@ def test_any_text_is_a_literal(lakes: dict[str, Lake]):
             assert session.rows(f"SELECT {session.literal(text)}") == [(text,)]
 
 
-def test_files_carry_field_ids_and_lie_by_day(lakes: dict[str, Lake], landing: Path):
+def test_files_carry_field_ids_and_lie_by_day(first: Lake):
     import pyarrow.parquet as pq
 
-    first_delivery(landing)
-    lakes["spark"].run(landing)
-    stored = lakes["spark"].store.table("accelerometer_trusted")
-    source = stored.source()
+    source = first.store.table("accelerometer_trusted").source()
     assert source.rows == 4
     for file in source.files:
         assert file.first == file.last is not None
@@ -201,7 +254,9 @@ def test_files_carry_field_ids_and_lie_by_day(lakes: dict[str, Lake], landing: P
         assert ids == {field.name: field.id for field in source.fields}
 
 
-def test_the_schema_of_older_lakes_is_brought_up(lakes: dict[str, Lake], landing: Path):
+def test_the_schema_of_older_lakes_is_brought_up(
+    lakes: dict[str, Lake], landing: Path, tmp_path: Path
+):
     """Lakes whose landing tables call the delivered file _file, as Iceberg calls its own."""
     first_delivery(landing)
     lake = lakes["duckdb"]
@@ -210,9 +265,9 @@ def test_the_schema_of_older_lakes_is_brought_up(lakes: dict[str, Lake], landing
         with lake.store.table(name)._require().update_schema() as update:
             update.rename_column("_source_file", "_file")
     second_delivery(landing)
-    with stedi.open(lake.home.root, engine="spark") as other:
+    with stedi.open(lake.home.root, engine="spark") as other, stedi.create(tmp_path / "new") as new:
         other.run(landing)
-        lakes["spark"].run(landing)
-        assert tables_of(other) == tables_of(lakes["spark"])
+        new.run(landing)
+        assert tables_of(other) == tables_of(new)
         files = {Path(row["_source_file"]).name for row in rows_of(other, "customer_landing")}
     assert files == {"1.json", "2.json"}

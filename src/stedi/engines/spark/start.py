@@ -33,7 +33,7 @@ _lock = threading.Lock()
 _users: list[SparkSession] = []
 
 # What plans, logs and events tell: no key, no address, no password.
-_PERSONAL = r"[0-9A-Fa-f]{128}|[^\s'\",()]+@[^\s'\",()]+"
+_PERSONAL = r"[0-9A-Fa-f]{128}|(?<![^\s'\",()])[^\s'\",()@]*+@[^\s'\",()]*"
 _SECRET = "(?i)url|secret|password|token|credential|access[.]?key"  # noqa: S105
 
 OWN = {
@@ -54,6 +54,9 @@ OWN = {
 EVERY = {
     "spark.sql.redaction.string.regex": _PERSONAL,
     "spark.sql.redaction.options.regex": _SECRET,
+    # Redaction covers the text of a plan, not its nodes in the event log, nor names of RDDs: what
+    # a node computes (the keyed hash, with the pads of its key) is not written out at all.
+    "spark.sql.debug.maxToStringFields": "0",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
     "spark.sql.ansi.doubleQuotedIdentifiers": "true",
