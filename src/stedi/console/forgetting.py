@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stedi.api import open_lake
+from stedi.console.board import Boards
+from stedi.console.results import Results
 from stedi.errors import LakeBusyError, StediError
 from stedi.lake.home import open_home
 
 if TYPE_CHECKING:
-    from stedi.console.state import Console
     from stedi.subject.forget import Forgotten
 
 WAIT = 3.0  # seconds for another change of the lake to end
@@ -63,8 +64,10 @@ class Job:
 class Forgetting:
     """The forgettings of one console; belongs to its event loop. `job` is the latest."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, root: Path, boards: Boards, results: Results) -> None:
+        self._root = root
+        self._boards = boards
+        self._results = results
         self._task: asyncio.Task[None] | None = None
         self.job: Job | None = None
 
@@ -83,7 +86,7 @@ class Forgetting:
         before, job = self.job, Job(by, resume, datetime.now(UTC))
         self.job = job  # from here on nobody else starts one, while it is seen whether it may be
         try:
-            await asyncio.to_thread(_refuse_busy, self._console.root)
+            await asyncio.to_thread(_refuse_busy, self._root)
         except BaseException:
             self.job = before
             raise
@@ -94,7 +97,7 @@ class Forgetting:
         """To the end, whatever it is; what the console has in memory of the people goes too."""
         try:
             job.outcome = await asyncio.to_thread(
-                _forget, self._console.root, emails, job.steps.append, resume
+                _forget, self._root, emails, job.steps.append, resume
             )
         except LakeBusyError:
             job.trouble = BUSY
@@ -107,9 +110,9 @@ class Forgetting:
             await self._tidy(job)
 
     async def _tidy(self, job: Job) -> None:
-        self._console.results.clear()
+        self._results.clear()
         try:
-            await self._console.boards.look(now=True)
+            await self._boards.look(now=True)
         finally:
             job.ended = datetime.now(UTC)
 

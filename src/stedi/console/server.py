@@ -14,6 +14,7 @@ import uvicorn
 from stedi.console.app import make_app
 from stedi.console.asking import Asking
 from stedi.console.board import Boards
+from stedi.console.forgetting import Forgetting
 from stedi.console.guard import Address
 from stedi.console.results import Results
 from stedi.console.sessions import Sessions
@@ -97,6 +98,7 @@ def make_console(root: Path, listen: Listen, limits: Limits) -> Console:
         sandbox=sandbox,
         results=results,
         asking=Asking(home.root, boards, sandbox, results, limits),
+        forgetting=Forgetting(home.root, boards, results),
         limits=limits,
     )
 

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from stedi.api import Lake, open_lake
 from stedi.console.asking import Asking
 from stedi.console.board import Board, Boards
+from stedi.console.forgetting import Forgetting
 from stedi.console.results import Results
 from stedi.console.sessions import Session, Sessions
 from stedi.console.tokens import Tokens
@@ -31,6 +32,7 @@ class Console:
     sandbox: Sandbox
     results: Results
     asking: Asking
+    forgetting: Forgetting
     limits: Limits
 
     def open(self) -> Lake:

@@ -35,6 +35,7 @@ def facts(seat: Seat) -> dict[str, Any]:
         "flow": flow(board.account, role),
         "lines": list(zip(shown, lines, strict=True)),
         "tables": [(table, board.tables[table.name]) for table in tables],
+        "empty": not any(line.rows_in for line in lines),
         "balanced": all(line.balanced for line in lines),
         "checks": seen_checks(seat),
         "last": [row for row in board.runs if row["run"] == board.last_run and _open(seat, row)],

@@ -48,23 +48,14 @@ def _officer(request: Request) -> Seat:
     return seat
 
 
-def _forgetting(console: Console, request: Request) -> Forgetting:
-    """The one that this console's forgettings go through."""
-    state = request.app.state
-    if not hasattr(state, "forgetting"):
-        state.forgetting = Forgetting(console)
-    found: Forgetting = state.forgetting
-    return found
-
-
 async def privacy(request: Request) -> Response:
     """The page: who may see what, the ways to a person, how far a forgetting is."""
     console = _officer(request).console
-    return page(request, "privacy", **await _facts(console, request))
+    return page(request, "privacy", **await _facts(console))
 
 
-async def _facts(console: Console, request: Request) -> dict[str, Any]:
-    forgetting = _forgetting(console, request)
+async def _facts(console: Console) -> dict[str, Any]:
+    forgetting = console.forgetting
     left, trouble = await asyncio.to_thread(_interrupted, console)
     wall, now = datetime.now(UTC), time.monotonic()
     return {
@@ -172,7 +163,7 @@ def _foreseen(console: Console, email: str) -> tuple[str, dict[str, Removed]]:
 async def forget(request: Request) -> Response:
     """Begin to forget a person, if the address was typed once more, and the word."""
     seat, form = _officer(request), await form_of(request)
-    forgetting = _forgetting(seat.console, request)
+    forgetting = seat.console.forgetting
     address, again = await asyncio.to_thread(_matched, seat.console, form)
     if not again or form.get("word", "").strip() != WORD:
         why = f"Nothing was forgotten: type the person's address once more and the word {WORD}."
@@ -207,7 +198,7 @@ async def resume(request: Request) -> Response:
     journal, trouble = await asyncio.to_thread(_interrupted, seat.console)
     if not journal:
         raise HTTPException(409, trouble or "no forgetting was interrupted: there is nothing to do")
-    await _forgetting(seat.console, request).start(_name(seat), [], resume=True)
+    await seat.console.forgetting.start(_name(seat), [], resume=True)
     return RedirectResponse("/privacy#job", 303)
 
 
@@ -217,7 +208,7 @@ def _name(seat: Seat) -> str:
 
 async def job(request: Request) -> Response:
     """How far the forgetting is: its steps in words."""
-    found = _forgetting(_officer(request).console, request).job
+    found = _officer(request).console.forgetting.job
     if found is None:
         return JSONResponse({"state": "none", "steps": [], "seconds": 0})
     return JSONResponse(
