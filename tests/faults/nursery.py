@@ -22,6 +22,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+EVERY = os.environ.get("STEDI_FAULTS") == "all"  # every fault there is, not a choice of them
 KEY = "a key that every lake of these tests shares"
 TESTS = Path(__file__).parent.parent
 

@@ -1,14 +1,17 @@
-"""A run killed at any moment leaves every table as before or as after, and the next completes."""
+"""A run killed at any moment leaves every table as before or as after, and the next completes.
+
+By default 60 runs are killed; STEDI_FAULTS=all kills 201.
+"""
 
 from __future__ import annotations
 
 import pytest
 
 from faults.kill import killed_runs
-from faults.nursery import Nursery
+from faults.nursery import EVERY, Nursery
 from faults.shop import Shop
 
-KILLS_A_TEST = 67
+KILLS_A_TEST = 67 if EVERY else 20
 
 
 @pytest.mark.slow

@@ -5,15 +5,11 @@ By default one operation of each kind fails; STEDI_FAULTS=all fails every one.
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
-from faults.nursery import Nursery
+from faults.nursery import EVERY, Nursery
 from faults.operations import PYTHON, SYSTEM, failed_operations, one_of_each_kind, operations
 from faults.shop import Shop
-
-EVERY = os.environ.get("STEDI_FAULTS") == "all"
 
 
 @pytest.mark.slow
