@@ -103,3 +103,15 @@ def test_changed_bytes_give_rows_or_a_refusal(seed: int):
         except Unsafe:
             refused += 1
     assert refused
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_texts_told_once_and_meant_often_are_counted(inside: bool) -> None:
+    """An ENUM of one long text and many rows is a few kB here, and GB where it is written out."""
+    column = pa.DictionaryArray.from_arrays(pa.array([0] * 2_000, pa.int8()), ["x" * 10_000])
+    rows = pa.StructArray.from_arrays([column], names=["a"]) if inside else column
+    with tempfile.TemporaryFile() as file:
+        file.write(written(pa.table({"a": rows})))
+        file.flush()
+        with pytest.raises(Unsafe, match="ENUM"):
+            read(file, Limits(size=1_000_000))

@@ -6,7 +6,8 @@ import asyncio
 import secrets
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from functools import wraps
 from urllib.parse import quote
 
@@ -18,12 +19,15 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from stedi.console.guard import Address, Guard
+from stedi.console.pace import Paces
 from stedi.console.state import Console, console_of
 from stedi.console.views import overview, privacy, query, runs, sign, signals, static, table
-from stedi.console.web import fail, form_of
+from stedi.console.web import fail, form_of, told_to
 from stedi.errors import LakeBusyError, StediError, UsageError
 from stedi.sandbox.runner import Refused
 
+THREADS = 32  # some of them wait for a lock or read for long; the others must go on
+STRANGERS = Paces(rate=20, burst=200)
 Handler = Callable[[Request], Awaitable[Response]]
 PAGES: tuple[tuple[str, Handler, str], ...] = (
     *overview.ROUTES,
@@ -40,17 +44,16 @@ def make_app(console: Console, address: Address, log: bool = True) -> Starlette:
     signed_in = [Route(path, signed(handler), methods=[method]) for path, handler, method in PAGES]
     app = Starlette(
         routes=[
-            Route("/sign-in", sign.door, methods=["GET"]),
-            Route("/sign-in", sign.enter, methods=["POST"]),
+            Route("/sign-in", met(sign.door), methods=["GET"]),
+            Route("/sign-in", met(sign.enter), methods=["POST"]),
             Route("/sign-out", signed(sign.leave), methods=["POST"]),
             Route("/static/{name:path}", static.file, methods=["GET"]),
             *signed_in,
         ],
-        middleware=[Middleware(Guard, address=address, log=log)],
+        middleware=[Middleware(Guard, address=address, broken=_broken, log=log)],
         exception_handlers={
             HTTPException: _refused,
             StediError: _troubled,
-            Exception: _broken,
         },
         lifespan=_lifespan,
     )
@@ -61,14 +64,14 @@ def make_app(console: Console, address: Address, log: bool = True) -> Starlette:
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     console: Console = app.state.console
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     keeping = asyncio.create_task(console.boards.keep())
     try:
         yield
     finally:
-        keeping.cancel()
-        with suppress(asyncio.CancelledError):
-            await keeping
-        console.asking.close()
+        for part in (keeping.cancel, console.boards.close, console.asking.close):
+            part()
+        await asyncio.wait([keeping])
         console.sandbox.close()
 
 
@@ -91,7 +94,24 @@ def signed(handler: Handler) -> Handler:
     return guarded
 
 
+def met(handler: Handler) -> Handler:
+    """For strangers, too, but not as often as they like."""
+
+    @wraps(handler)
+    async def guarded(request: Request) -> Response:
+        _slow_down(request)
+        return await handler(request)
+
+    return guarded
+
+
+def _slow_down(request: Request) -> None:
+    if not STRANGERS.of(request.client.host if request.client else "").allows():
+        raise HTTPException(429, "too many requests; wait a moment")
+
+
 def _stranger(request: Request) -> Response:
+    _slow_down(request)
     if request.method == "GET" and not request.url.path.startswith("/api/"):
         there = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/sign-in?next={quote(there, safe='')}", 303)
@@ -112,8 +132,11 @@ async def _troubled(request: Request, error: Exception) -> Response:
     if isinstance(error, Refused):
         extra = {"state": error.state, "position": error.position}
         return fail(request, 422, str(error), extra)
-    busy = isinstance(error, LakeBusyError)
-    return fail(request, 400 if isinstance(error, UsageError) else 409 if busy else 503, str(error))
+    if isinstance(error, UsageError):
+        return fail(request, 400, str(error))
+    if isinstance(error, LakeBusyError):
+        return fail(request, 409, str(error))
+    return fail(request, 503, told_to(getattr(request.state, "session", None), str(error)))
 
 
 async def _broken(request: Request, error: Exception) -> Response:

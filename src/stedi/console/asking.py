@@ -142,6 +142,8 @@ class Asking:
     async def _answer(self, question: Question) -> Answer:
         if question.saved is None:
             return await self._run(question, self.limits)
+        if question.as_of is not None:  # a moment of one's own: nobody else waits for it
+            return await self._run(question, saved_limits(self.limits))
         return await asyncio.shield(self._share(question))
 
     def _share(self, question: Question) -> asyncio.Task[Answer]:
@@ -160,12 +162,9 @@ class Asking:
             return await self._run(question, saved_limits(self.limits))
 
     def _state(self) -> Key:
-        """Another one whenever shared rows must no longer be used.
-
-        With a catalog whose version cannot be told, `made` changes whenever it was read anew.
-        """
+        """Another one whenever shared rows must no longer be used."""
         board = self._boards.now
-        return board.version, board.made.isoformat(), str(self._results.cleared)
+        return board.state, str(self._results.cleared)
 
     def _sweep(self) -> None:
         state = self._state()

@@ -6,8 +6,8 @@ Pages are drawn from it, so that they open in milliseconds however large the lak
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from stedi.reader import Reader, TableStatus
 LOOK = 1.0  # seconds between looks at the lake's version
 ANEW = 15.0  # seconds after which a lake whose version cannot be told is read anew
 MOST_RUNS = 500
+MOST_COUNTED = 2  # reasons at once
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,13 @@ class Board:
     """Everything that pages show of a lake without reading its rows.
 
     `tables`, `account` and `history` are by bare name of the table; `account` lacks tables that
-    were never made. `checks` is None until they have run; `trouble` says why the lake cannot be
+    were never made. `state` is another one whenever rows may differ. `checks` is None until they
+    have run; `trouble` says why the lake cannot be
     read just now, then the rest is as it was before.
     """
 
     version: str = ""
+    state: str = ""
     made: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     consent: str = ""
     tables: Mapping[str, TableStatus] = field(default_factory=dict)
@@ -65,15 +68,23 @@ class Boards:
         self._forgotten = forgotten
         self._turn = asyncio.Lock()
         self._days: dict[tuple[str, str, str], asyncio.Task[Days]] = {}
+        self._checking: asyncio.Task[None] | None = None
+        self._counting = asyncio.Semaphore(MOST_COUNTED)
         self.now = Board()
 
     async def keep(self) -> None:
-        """Look at the lake again and again."""
+        """Look at the lake again and again; checks are at work beside."""
         while True:
-            with suppress(StediError):
-                await self.look()
-                await self._check()
+            await self.look()
+            board, idle = self.now, self._checking is None or self._checking.done()
+            if idle and board.checks is None and board.tables and not board.trouble:
+                self._checking = asyncio.create_task(self._check(board))
             await asyncio.sleep(LOOK)
+
+    def close(self) -> None:
+        """End what is counted and checked for nobody any more."""
+        for task in filter(None, [self._checking, *self._days.values()]):
+            task.cancel()
 
     async def look(self, now: bool = False) -> Board:
         """The board, made anew if the lake changed (or `now`).
@@ -89,21 +100,22 @@ class Boards:
 
     async def excluded(self, table: str, reason: str) -> Days:
         """Rows excluded for a reason by day; counted once a version, whoever asks."""
-        key = (self.now.version, table, reason)
+        key = (self.now.state, table, reason)
         for old in [known for known in self._days if known[0] != key[0]]:
             del self._days[old]
         if key not in self._days or _failed(self._days[key]):
-            work = asyncio.to_thread(_excluded, self._root, table, reason)
-            self._days[key] = asyncio.create_task(work)
+            self._days[key] = asyncio.create_task(self._count(table, reason))
         return await asyncio.shield(self._days[key])
 
-    async def _check(self) -> None:
-        """Every validation, once a version; it reads all rows, so nobody waits for it."""
-        board = self.now
-        if board.checks is None and board.tables and not board.trouble:
-            checks = await asyncio.to_thread(_checks, self._root)
-            if self.now.version == board.version:
-                self.now = replace(self.now, checks=checks)
+    async def _count(self, table: str, reason: str) -> Days:
+        async with self._counting:
+            return await asyncio.to_thread(_excluded, self._root, table, reason)
+
+    async def _check(self, board: Board) -> None:
+        """Every validation, once a state of the lake; it reads all rows, so nobody waits for it."""
+        checks = await asyncio.to_thread(_checks, self._root)
+        if self.now.state == board.state:
+            self.now = replace(self.now, checks=checks)
 
 
 def _look(root: Path, known: Board, now: bool) -> Board:
@@ -117,6 +129,9 @@ def _look(root: Path, known: Board, now: bool) -> Board:
             return _made(lake, version, known)
     except StediError as error:
         return replace(known, trouble=str(error), made=datetime.now(UTC))
+    except Exception as error:  # of a library, over a damaged file: pages must go on telling so
+        why = f"its metadata cannot be read ({type(error).__name__}); see `stedi status`"
+        return replace(known, trouble=why, made=datetime.now(UTC))
 
 
 def _made(lake: Reader, version: str, known: Board) -> Board:
@@ -124,16 +139,24 @@ def _made(lake: Reader, version: str, known: Board) -> Board:
     history: dict[str, list[Snapshot]] = {name: [] for name in names.values()}
     for full_name, snapshot in lake.history():
         history[names[full_name]].append(snapshot)
+    state = _state(version, history)
     return Board(
         version=version,
+        state=state,
         made=datetime.now(UTC),
         consent=lake.home.consent,
         tables={names[entry.table]: entry for entry in lake.status()},
         account={names[line.table]: line for line in lake.account()},
         history=history,
         runs=_runs(lake),
-        checks=known.checks if version == known.version else None,
+        checks=known.checks if state == known.state else None,
     )
+
+
+def _state(version: str, history: Mapping[str, Sequence[Snapshot]]) -> str:
+    """With a catalog that is a server, versions of tables are told by their snapshots alone."""
+    told = [(name, snapshot.id) for name, kept in history.items() for snapshot in kept]
+    return hashlib.sha256(repr((version, told)).encode()).hexdigest()
 
 
 def _runs(lake: Reader) -> list[dict[str, Any]]:
@@ -151,5 +174,9 @@ def _excluded(root: Path, table: str, reason: str) -> Days:
 
 
 def _checks(root: Path) -> list[Result]:
-    with open_lake(root) as lake:
-        return lake.check()
+    try:
+        with open_lake(root) as lake:
+            return lake.check()
+    except Exception as error:  # whatever it is, it is a check that did not pass
+        why = f"{type(error).__name__}; `stedi check` tells more"
+        return [Result("all tables", "the checks can be run", False, "fail", why)]

@@ -8,6 +8,7 @@ and caches. The log has the route, never the address that was typed, nor a cooki
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import sys
 import time
@@ -16,12 +17,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stedi.console.pace import Pace, Paces
-
 MOST_BODY = 256 * 1024
+LONGEST_BODY = 20.0  # seconds for the next part of a body
+Broken = Callable[[Request, Exception], Awaitable[Response]]
 METHODS = ("GET", "HEAD", "POST")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self'; "
@@ -52,11 +54,11 @@ class Address:
 class Guard:
     """Wraps the application; refuses before it sees a request, adds headers to its answers."""
 
-    def __init__(self, app: ASGIApp, address: Address, log: bool = True) -> None:
+    def __init__(self, app: ASGIApp, address: Address, broken: Broken, log: bool = True) -> None:
         self._app = app
         self._address = address
+        self._broken = broken
         self._log = log
-        self._strangers = Paces(rate=5, burst=60)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -73,7 +75,12 @@ class Guard:
         if refused:
             status, why = refused
             return await PlainTextResponse(why + "\n", status)(scope, receive, send)
-        await self._app(scope, limited(receive), send)
+        try:
+            await self._app(scope, limited(receive), send)
+        except Exception as error:  # here, or the server would write its message to the log
+            answer = await self._broken(Request(scope), error)
+            if not scope.get("answered"):
+                await answer(scope, receive, send)
 
     def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
         """Status and reason if a request is not to be served."""
@@ -86,13 +93,7 @@ class Guard:
             return 403, "this request comes from another site"
         if not _short(headers.get("content-length", "0")):
             return 413, "the request is too large"
-        if "cookie" not in headers and not self._stranger(scope).allows():
-            return 429, "too many requests; wait a moment"
         return None
-
-    def _stranger(self, scope: Scope) -> Pace:
-        client = scope.get("client")
-        return self._strangers.of(client[0] if client else "")
 
 
 def _short(length: str) -> bool:
@@ -113,16 +114,18 @@ def _foreign(scope: Scope, headers: Headers, address: Address) -> bool:
 
 
 def limited(receive: Receive) -> Receive:
-    """A body of at most MOST_BODY bytes, whatever its length was said to be."""
-    got = 0
+    """A body of at most MOST_BODY bytes, whatever its length was said to be, and not for ever."""
+    got, whole = 0, False
 
     async def take() -> Message:
-        nonlocal got
-        message = await receive()
-        got += len(message.get("body", b""))
-        if got > MOST_BODY:
+        nonlocal got, whole
+        try:
+            message = await asyncio.wait_for(receive(), None if whole else LONGEST_BODY)
+        except TimeoutError:
             return {"type": "http.disconnect"}
-        return message
+        got += len(message.get("body", b""))
+        whole = not message.get("more_body", False)
+        return message if got <= MOST_BODY else {"type": "http.disconnect"}
 
     return take
 
@@ -141,6 +144,7 @@ class _Answer:
         """Pass on one message of the answer."""
         if message["type"] == "http.response.start":
             self._status = message["status"]
+            self._scope["answered"] = True
             headers = MutableHeaders(scope=message)
             headers["Content-Security-Policy"] = POLICY.format(nonce=self._scope["nonce"])
             headers.setdefault("Cache-Control", "no-store")

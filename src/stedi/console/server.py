@@ -93,7 +93,7 @@ def make_console(root: Path, listen: Listen, limits: Limits) -> Console:
         secure=listen.secure,
         cookie="__Host-stedi" if listen.secure else f"stedi-{listen.port}",
         tokens=tokens,
-        sessions=Sessions(tokens),
+        sessions=Sessions(tokens, results.drop),
         boards=boards,
         sandbox=sandbox,
         results=results,
@@ -107,6 +107,8 @@ def refuse_unsafe(listen: Listen, tokens: Tokens) -> None:
     """UsageError if others could reach it without having to sign in safely."""
     if (listen.certificate is None) != (listen.key is None):
         raise UsageError("--tls-certificate and --tls-key belong together")
+    if listen.proxied and not listen.names:
+        raise UsageError("--behind-proxy: say by which --name browsers reach it")
     if listen.near:
         return
     if not any(token.valid for token in tokens.all()):
@@ -126,13 +128,20 @@ def refuse_unsafe(listen: Listen, tokens: Tokens) -> None:
 def address_of(listen: Listen) -> Address:
     """The hosts that a browser may name, with the port unless it is the scheme's own."""
     scheme, port = "https" if listen.secure else "http", listen.port
-    near = ["localhost", "127.0.0.1", "[::1]"]
+    near = ["localhost", "127.0.0.1", "[::1]", _name(listen)]
     names = [*(near if not listen.proxied else []), *(name.lower() for name in listen.names)]
     usual = 443 if listen.secure else 80
     hosts = {f"{name}:{port}" for name in names}
     if port == usual or listen.proxied:
         hosts |= set(names)
     return Address(scheme, frozenset(hosts))
+
+
+def _name(listen: Listen) -> str:
+    """How a browser names it: by its first name, else by the address it listens on."""
+    if listen.names:
+        return listen.names[0].lower()
+    return f"[{listen.host}]" if ":" in listen.host else listen.host
 
 
 def _socket(listen: Listen) -> socket.socket:
@@ -154,8 +163,7 @@ def _socket(listen: Listen) -> socket.socket:
 def _welcome(
     console: Console, listen: Listen, address: Address, say: Callable[[str], None]
 ) -> None:
-    name = listen.names[0] if listen.names and not listen.near else "127.0.0.1"
-    host = name if listen.proxied else f"{name}:{listen.port}"
+    host = listen.names[0] if listen.proxied else f"{_name(listen)}:{listen.port}"
     say(f"the console of {console.root} is at {address.scheme}://{host}/")
     if listen.near:
         code = console.sessions.link(listen.role)

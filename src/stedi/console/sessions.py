@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from stedi.console.pace import Pace
@@ -18,6 +19,7 @@ from stedi.contract.roles import Role, find_role
 LASTS = 12 * 3600.0  # seconds
 LINK_LASTS = 15 * 60.0
 MOST_SESSIONS = 1000
+MOST_OF_TOKEN = 60
 
 
 @dataclass
@@ -37,8 +39,11 @@ class Session:
 class Sessions:
     """All open sessions, and the one-time codes that have not been used."""
 
-    def __init__(self, tokens: Tokens) -> None:
+    def __init__(
+        self, tokens: Tokens, ended: Callable[[Session], None] = lambda session: None
+    ) -> None:
         self._tokens = tokens
+        self._ended = ended
         self._open: dict[str, Session] = {}
         self._codes: dict[str, tuple[str, float]] = {}
 
@@ -66,6 +71,9 @@ class Sessions:
         cookie = secrets.token_urlsafe(32)
         session.key = _hash(cookie)
         self._sweep()
+        same = [one for one in self._open.values() if session.token and one.token == session.token]
+        for old in same[: max(len(same) + 1 - MOST_OF_TOKEN, 0)]:
+            self.end(old)
         self._open[session.key] = session
         return cookie
 
@@ -83,8 +91,9 @@ class Sessions:
         return not session.token or self._tokens.stands(session.token)
 
     def end(self, session: Session) -> None:
-        """Sign out."""
-        self._open.pop(session.key, None)
+        """Sign out; whoever was to hear of it lets go of what the session asked."""
+        if self._open.pop(session.key, None):
+            self._ended(session)
 
     def open(self) -> list[Session]:
         """Everybody who is signed in."""
@@ -95,7 +104,7 @@ class Sessions:
         for session in [one for one in self._open.values() if now >= one.ends]:
             self.end(session)
         while len(self._open) >= MOST_SESSIONS:
-            self._open.pop(next(iter(self._open)))
+            self.end(next(iter(self._open.values())))
 
 
 def _end() -> float:

@@ -74,7 +74,10 @@ class Tokens:
     def _read(self) -> dict[str, Token]:
         try:
             raw = json.loads(self.path.read_text("utf-8"))
-            return {entry["id"]: Token(**entry) for entry in raw["tokens"]}
+            found = {entry["id"]: Token(**entry) for entry in raw["tokens"]}
+            if any(datetime.fromisoformat(one.expires).tzinfo is None for one in found.values()):
+                raise ValueError("a time without its zone")
+            return found
         except OSError as error:
             raise storage_error(error, str(self.path)) from error
         except (ValueError, TypeError, KeyError) as error:

@@ -10,10 +10,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from stedi import __version__
+from stedi.console.sessions import Session
 from stedi.console.state import console_of
 
 PAGES = Path(__file__).parent / "pages"
@@ -24,6 +26,7 @@ TITLES = {
     404: "Not here",
     405: "Not that way",
     409: "The lake is busy",
+    413: "Too large",
     422: "Refused",
     429: "Too fast",
     500: "A fault",
@@ -67,9 +70,19 @@ def fail(
     return page(request, "error", status, title=TITLES.get(status, "Error"), message=message)
 
 
+def told_to(session: Session | None, trouble: str) -> str:
+    """Why the lake cannot be read, for those who see how it works; others learn that it cannot."""
+    if session is not None and "ops" in session.role.zones:
+        return trouble
+    return "the lake cannot be read just now; whoever runs it finds the reason with `stedi status`"
+
+
 async def form_of(request: Request) -> dict[str, str]:
-    """The fields of a posted form (application/x-www-form-urlencoded)."""
-    body = (await request.body()).decode("utf-8", "replace")
+    """The fields of a posted form (application/x-www-form-urlencoded); 413 if it is too large."""
+    try:
+        body = (await request.body()).decode("utf-8", "replace")
+    except ClientDisconnect:
+        raise HTTPException(413, "the request is too large, or took too long") from None
     return dict(parse_qsl(body, keep_blank_values=True, max_num_fields=100))
 
 
@@ -84,7 +97,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"number": number, "size": size, "moment": moment, "ago": ago, "span": span}
-    made.globals |= {"navigation": NAVIGATION, "version": __version__}
+    made.globals |= {"told_to": told_to, "navigation": NAVIGATION, "version": __version__}
     return made
 
 

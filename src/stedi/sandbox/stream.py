@@ -11,6 +11,7 @@ import struct
 from typing import IO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stedi.engines.spec import Limits
 
@@ -52,6 +53,7 @@ def _checked(file: IO[bytes], limits: Limits) -> pa.Table:
     if table.num_rows > limits.rows:
         raise TooMany(f"the query's process left more than {limits.rows:,} rows")
     table.validate()
+    _refuse_unfolding(table, limits)
     if sum(_nested(chunk) for column in table.columns for chunk in column.chunks) > MOST_NESTED:
         raise TooMany(f"the lists of the result hold more than {MOST_NESTED:,} values")
     try:
@@ -60,6 +62,29 @@ def _checked(file: IO[bytes], limits: Limits) -> pa.Table:
         why = "the result holds a value that cannot be passed on; cast its column to VARCHAR"
         raise Unsafe(why) from error
     return table
+
+
+def _refuse_unfolding(table: pa.Table, limits: Limits) -> None:
+    """ENUM columns tell each text once: written out, a few kB may be many GB."""
+    room = limits.size - table.nbytes
+    for chunk in (chunk for column in table.columns for chunk in column.chunks):
+        if isinstance(chunk, pa.DictionaryArray) and pa.types.is_string(chunk.type.value_type):
+            lengths = pc.binary_length(chunk.dictionary).cast(pa.int64())
+            room -= pc.sum(lengths.take(chunk.indices)).as_py() or 0
+        elif _holds_dictionary(chunk.type):
+            raise Unsafe("the result holds an ENUM inside of something; cast it to VARCHAR")
+    if room < 0:
+        raise TooMany("the texts of the result are too large; cast its ENUM column to VARCHAR")
+
+
+def _holds_dictionary(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return not pa.types.is_string(kind.value_type)
+    return any(_within(kind.field(place).type) for place in range(kind.num_fields))
+
+
+def _within(kind: pa.DataType) -> bool:
+    return pa.types.is_dictionary(kind) or _holds_dictionary(kind)
 
 
 def _refuse_compressed(mapped: pa.MemoryMappedFile) -> None:

@@ -14,7 +14,7 @@ from stedi.account import Line
 from stedi.checks import Result
 from stedi.console.flow import flow
 from stedi.console.state import Seat, seat_of
-from stedi.console.web import page
+from stedi.console.web import page, told_to
 from stedi.contract import Table, load_tables
 from stedi.contract.roles import Role
 
@@ -86,8 +86,10 @@ def _line(seat: Seat, name: str, reason: str) -> Line:
 
 async def health(request: Request) -> Response:
     """Whether the console answers and the lake can be read."""
-    trouble = seat_of(request).board.trouble
-    return JSONResponse({"lake": trouble or "read"}, 503 if trouble else 200)
+    seat = seat_of(request)
+    if trouble := seat.board.trouble:
+        return JSONResponse({"lake": told_to(seat.session, trouble)}, 503)
+    return JSONResponse({"lake": "read"})
 
 
 ROUTES = (

@@ -45,7 +45,6 @@ async def enter(request: Request) -> Response:
 async def leave(request: Request) -> Response:
     """Sign out; what the session asked is forgotten."""
     seat = seat_of(request)
-    seat.console.results.drop(seat.session)
     seat.console.sessions.end(seat.session)
     response = RedirectResponse("/sign-in", 303)
     response.delete_cookie(seat.console.cookie, path="/")

@@ -40,7 +40,7 @@ class Memory:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._turn = asyncio.Semaphore(AT_ONCE)
-        self._state: tuple[object, ...] = ()
+        self._state = ""
         self._kept: OrderedDict[str, asyncio.Task[Any]] = OrderedDict()
 
     async def subjects(self) -> list[dict[str, Any]]:
@@ -87,8 +87,8 @@ class Memory:
 
     async def _once(self, key: str, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
         board = self._console.boards.now
-        if self._state != (board.version, board.made):
-            self._state = (board.version, board.made)
+        if self._state != board.state:
+            self._state = board.state
             self._kept.clear()
         task = self._kept.pop(key, None)
         if task is None or (task.done() and (task.cancelled() or task.exception())):
