@@ -31,7 +31,7 @@ def overview(page: Any) -> None:
     page.goto("/")
     page.locator('#account a[data-reason="recorded before consent"]').first.click()
     page.locator("#days .bars").wait_for()
-    page.evaluate("scrollTo(0, 250)")
+    page.evaluate("scrollTo(0, 0)")
 
 
 def table(page: Any) -> None:
@@ -40,7 +40,7 @@ def table(page: Any) -> None:
     page.wait_for_timeout(1500)
     page.locator("#preview").scroll_into_view_if_needed()
     page.wait_for_timeout(2500)
-    page.evaluate("scrollTo(0, 120)")
+    page.evaluate("document.getElementById('preview').scrollIntoView()")
 
 
 def query(page: Any) -> None:

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import stedi
+from awaiting import awaited
 from console.serving import Client, Server, serving
 from stedi.console import server as console_server
 from stedi.console.app import make_app
@@ -455,7 +456,7 @@ async def _crowd(server: Server, token: str, count: int) -> list[dict[str, Any]]
 
 
 def test_fifty_ask_saved_queries_at_once(server: Server) -> None:
-    found = asyncio.run(_crowd(server, server.token("engineer"), 50))
+    found = awaited(_crowd(server, server.token("engineer"), 50))
     for name in SAVED:
         mine = [one for one in found if one["name"] == name]
         assert len(mine) >= 4
@@ -494,7 +495,7 @@ def test_the_page_says_why_no_query_can_be_run(
     listen = console_server.Listen(port=80)
     console = console_server.make_console(master / "lake", listen, Limits())
     app = make_app(console, console_server.address_of(listen), log=False)
-    text = asyncio.run(_page(app, console.sessions.link("scientist")))
+    text = awaited(_page(app, console.sessions.link("scientist")))
     assert "No query can be run on this machine: it needs Linux." in text
     assert 'id="run" disabled' in text
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import socket
 import time
@@ -16,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 import stedi
+from awaiting import awaited
 from console.serving import Client, Server, serving
 from stedi.console import board as boards
 from stedi.console.board import Boards
@@ -58,7 +58,7 @@ def test_a_damaged_table_is_told_and_the_rest_stays(damaged: Path) -> None:
         assert after.account == before.account
         assert str(damaged) not in after.trouble
 
-    asyncio.run(look())
+    awaited(look())
 
 
 def test_it_goes_on_looking_and_the_banner_names_no_path_to_a_scientist(damaged: Path) -> None:
@@ -91,7 +91,7 @@ def test_checks_that_cannot_run_are_one_that_failed(
 
 def test_the_state_is_another_one_with_every_snapshot(damaged: Path) -> None:
     """With a catalog that is a server the version alone would not tell."""
-    one = asyncio.run(Boards(damaged).look())
+    one = awaited(Boards(damaged).look())
     assert one.state != boards._state(one.version, {**one.history, "runs": []})
     assert one.state == boards._state(one.version, one.history)
     assert replace(one, checks=[]).state == one.state
@@ -120,7 +120,7 @@ def test_a_fault_stays_within_the_guard(faulty: Guard) -> None:
     async def send(message: dict[str, object]) -> None:
         sent.append(message)
 
-    asyncio.run(faulty(scope, receive, send))  # type: ignore[arg-type]
+    awaited(faulty(scope, receive, send))  # type: ignore[arg-type]
     headers = dict(sent[0]["headers"])  # type: ignore[call-overload]
     assert sent[0]["status"] == 500
     assert b"default-src 'none'" in headers[b"content-security-policy"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import stedi
+from awaiting import awaited
 from stedi.contract import load_tables
 from stedi.contract.roles import find_role
 from stedi.engines.spec import MB, Limits, Spec
@@ -100,7 +101,7 @@ def together(do: Callable[[Sandbox], Awaitable[T]], width: int = 2) -> T:
         finally:
             box.close()
 
-    return asyncio.run(run())
+    return awaited(run())
 
 
 def ask_all(specs: Sequence[Spec]) -> list[Outcome]:

@@ -183,7 +183,8 @@ def _columns(request: Request, result: Result) -> list[int] | None:
         return None
     places = range(result.rows.num_columns)
     found = [int(part) for part in text.split(",") if re.fullmatch("[0-9]{1,6}", part)]
-    if len(set(found)) != len(text.split(",")) or set(found) - set(places):
+    parts = len(text.split(","))  # a chart may want one column along both axes, nobody all twice
+    if len(found) != parts or parts > len(places) + 1 or set(found) - set(places):
         raise HTTPException(400, f"columns: their places, 0 to {len(places) - 1}, with commas")
     return found
 
