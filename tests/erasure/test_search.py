@@ -299,3 +299,20 @@ def test_many_lines_with_escapes_at_the_seams_of_windows() -> None:
 
         assert look.found
         assert windows.found
+
+
+def test_a_file_gone_since_it_was_listed_is_no_finding(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader's, such as the catalog's log, which goes with the last connection."""
+    (lake / "gone").write_text("nobody")
+    real = Path.is_symlink
+
+    def vanish(path: Path) -> bool:
+        if path.name == "gone":
+            path.unlink(missing_ok=True)
+        return real(path)
+
+    monkeypatch.setattr(Path, "is_symlink", vanish)
+    assert search(lake, NEEDLES).findings == []
+    assert not (lake / "gone").exists()

@@ -124,10 +124,12 @@ def _look(path: Path, top: Path, needles: Needles) -> tuple[Path, int, Look]:
         elif path.is_file():
             size = path.stat().st_size
             _file(path, look)
-        elif not path.is_dir():
+        elif os.path.lexists(path) and not path.is_dir():
             look.note("no regular file", "unreadable")
     except Unreadable as error:
         look.note(str(error), "unreadable")
+    except FileNotFoundError:
+        pass  # a reader's, gone since it was listed: the log of the catalog goes with the last one
     except OSError as error:
         look.note(error.strerror or type(error).__name__, "unreadable")
     return path, size, look
