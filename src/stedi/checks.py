@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stedi.account import Line
 from stedi.contract import load_tables
@@ -20,6 +20,11 @@ class Result:
     passed: bool
     severity: str
     detail: str = ""
+
+    @property
+    def without_example(self) -> Result:
+        """The same without the row that its detail may give, which may hold any column."""
+        return replace(self, detail=self.detail.partition(", such as ")[0])
 
 
 def declared(findings: list[Finding]) -> list[Result]:

@@ -57,27 +57,15 @@ def run_lake(
         store.home = open_home(store.home.root)
         if consent and consent != store.home.consent:
             store.home = store.home.with_consent(consent)
-        result = _run(store, engine, delivery, watch or Watch(), now_ms, full, job)
+        run = new_run()
+        with told(store.home, run, watch or Watch()) as heard:
+            result = _run(store, engine, delivery, heard, now_ms, full, job, run)
         if job is None:
             settle(store.home, delivery)
         return result
 
 
 def _run(
-    store: Store,
-    engine: Engine,
-    delivery: Delivery | None,
-    watch: Watch,
-    now_ms: int | None,
-    full: bool,
-    job: Job | None,
-) -> RunResult:
-    run = new_run()
-    with told(store.home, run, watch) as heard:
-        return _steps(store, engine, delivery, heard, now_ms, full, job, run)
-
-
-def _steps(
     store: Store,
     engine: Engine,
     delivery: Delivery | None,

@@ -46,3 +46,8 @@ def sign_in(context: Any, server: Server, role: str) -> Any:
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("heading", name="Overview").wait_for(timeout=10_000)
     return page
+
+
+def bad(message: Any) -> bool:
+    """Errors of scripts and of the content policy; an answer with an error status is none."""
+    return message.type == "error" and "Failed to load resource" not in message.text

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import stedi
-from console.browsing import installed, launched, sign_in
+from console.browsing import bad, installed, launched, sign_in
 from console.serving import Client, Server, serving
 from stedi.simulate import simulate
 
@@ -87,15 +87,10 @@ def tab(chromium: Any, server: Server) -> Iterator[Callable[..., Any]]:
         context = chromium.new_context(base_url=at.url, **options)
         contexts.append(context)
         context.on("weberror", lambda error: said.append(str(error.error)))
-        context.on("console", lambda message: said.append(message.text) if _bad(message) else None)
+        context.on("console", lambda message: said.append(message.text) if bad(message) else None)
         return sign_in(context, at, role)
 
     yield opened
     for context in contexts:
         context.close()
     assert not said
-
-
-def _bad(message: Any) -> bool:
-    """Errors of scripts and of the content policy; an answer with an error status is none."""
-    return message.type == "error" and "Failed to load resource" not in message.text

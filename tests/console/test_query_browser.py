@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from console.browsing import bad
 from console.serving import Server
 
 SLOW = "SELECT count(*) FROM range(100000000) a(i), range(100000000) b(j) WHERE (i * j) % 7 = 3"
@@ -48,7 +49,7 @@ def sql(
         context = chromium.new_context(base_url=server.url, **options)
         contexts.append(context)
         context.on("weberror", lambda error: said.append(str(error.error)))
-        context.on("console", lambda m: said.append(m.text) if _bad(m) else None)
+        context.on("console", lambda m: said.append(m.text) if bad(m) else None)
         context.add_cookies(cookies(role))
         page = context.new_page()
         page.goto(f"/sql#q={quote(text)}" if text else "/sql")
@@ -58,10 +59,6 @@ def sql(
     for context in contexts:
         context.close()
     assert not said
-
-
-def _bad(message: Any) -> bool:
-    return message.type == "error" and "Failed to load resource" not in message.text
 
 
 def ready(page: Any) -> Any:

@@ -16,7 +16,7 @@ from pathlib import Path
 from starlette.exceptions import HTTPException
 
 from stedi.api import open_lake
-from stedi.console.board import Boards
+from stedi.console.board import Boards, failed
 from stedi.console.results import Result, Results
 from stedi.console.sessions import Session
 from stedi.contract.queries import SavedQuery, load_queries
@@ -151,9 +151,9 @@ class Asking:
         self._sweep()
         key = (*self._state(), question.role.name, question.sql.strip(), question.as_of or "")
         task = self._shared.pop(key, None)
-        if task is None or _failed(task):
+        if task is None or failed(task):
             task = asyncio.create_task(self._alone(question))
-            task.add_done_callback(_failed)
+            task.add_done_callback(failed)
         self._shared[key] = task
         return task
 
@@ -209,7 +209,3 @@ class Asking:
             for saved in saved_for(role):
                 if (question := Question(saved.sql, role)) not in ready:
                     yield question
-
-
-def _failed(task: asyncio.Task[Answer]) -> bool:
-    return task.done() and (task.cancelled() or task.exception() is not None)

@@ -103,7 +103,7 @@ class Boards:
         key = (self.now.state, table, reason)
         for old in [known for known in self._days if known[0] != key[0]]:
             del self._days[old]
-        if key not in self._days or _failed(self._days[key]):
+        if key not in self._days or failed(self._days[key]):
             self._days[key] = asyncio.create_task(self._count(table, reason))
         return await asyncio.shield(self._days[key])
 
@@ -164,7 +164,8 @@ def _runs(lake: Reader) -> list[dict[str, Any]]:
     return list(lake.sql(sql))
 
 
-def _failed(task: asyncio.Task[Days]) -> bool:
+def failed(task: asyncio.Task[Any]) -> bool:
+    """Whether a task has ended without giving anything."""
     return task.done() and (task.cancelled() or task.exception() is not None)
 
 

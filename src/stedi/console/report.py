@@ -162,7 +162,7 @@ def _policy(lake: Reader) -> dict[str, Any]:
 
 def _without_values(checks: Sequence[Result]) -> list[Result]:
     """Broken ones first, without the example row that their detail may give."""
-    told = [replace(one, detail=one.detail.partition(", such as")[0]) for one in checks]
+    told = [one.without_example for one in checks]
     return sorted(told, key=lambda one: one.passed)
 
 

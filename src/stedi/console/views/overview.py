@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -57,7 +56,7 @@ def _without_example(one: Result, table: Table | None, role: Role) -> Result:
     """The example of a broken check may hold any column: it is for those who see them all."""
     if table is None or len(role.columns(table)) == len(table.columns):
         return one
-    return replace(one, detail=one.detail.partition(", such as ")[0])
+    return one.without_example
 
 
 def _open(seat: Seat, row: Any) -> bool:
