@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stedi.contract import Table, load_tables
 from stedi.errors import UsageError, storage_error
 from stedi.jobs import Job, find_job
 from stedi.lake import home as homes
+from stedi.lake.making import create
 from stedi.lake.policy import POLICIES
+from stedi.places import Place, place
 from stedi.reader import Reader
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Lake(Reader):
 
     def run(
         self,
-        landing: Path | str | None = None,
+        landing: Place | str | None = None,
         watch: Watch | None = None,
         wait: float = 0,
         consent: str | None = None,
@@ -51,7 +52,7 @@ class Lake(Reader):
     def job(
         self,
         name: str,
-        landing: Path | str | None = None,
+        landing: Place | str | None = None,
         watch: Watch | None = None,
         wait: float = 0,
         consent: str | None = None,
@@ -69,14 +70,14 @@ class Lake(Reader):
             return self._run(self._delivery(landing), watch, consent, full, job)
 
     def _delivery(
-        self, landing: Path | str | None, ready: Callable[[RawFile], bool] = lambda file: True
+        self, landing: Place | str | None, ready: Callable[[RawFile], bool] = lambda file: True
     ) -> Delivery | None:
         """What there is to land; LakeBusyError if a forgetting goes before any run."""
         from stedi.erasure.journal import refuse_if_pending
         from stedi.landing.find import find
 
         try:
-            delivery = find(Path(landing)).where(ready) if landing is not None else None
+            delivery = find(place(landing)).where(ready) if landing is not None else None
         except OSError as error:
             raise storage_error(error, str(landing)) from error
         refuse_if_pending(self.home)
@@ -112,7 +113,7 @@ class Lake(Reader):
 
     def watch(
         self,
-        landing: Path | str,
+        landing: Place | str,
         interval: float = 0.5,
         settle: float = 1.0,
         hear: Hear | None = None,
@@ -131,7 +132,7 @@ class Lake(Reader):
             return Lake(homes.open_home(self.home.root), self._engine_name)
 
         pace = Pace(interval, settle)
-        Watcher(fresh, Path(landing), pace, hear, consent).watch(stopped)
+        Watcher(fresh, place(landing), pace, hear, consent).watch(stopped)
 
     def maintain(
         self, only_if_due: bool = False, dry_run: bool = False, wait: float = 0
@@ -176,37 +177,64 @@ class Lake(Reader):
                 self.home = self.store.home
 
 
-def open_lake(path: Path | str = "lake", engine: str = "duckdb") -> Lake:
-    """The lake in a folder; LakeError if there is none."""
-    return Lake(homes.open_home(Path(path)), engine)
+def open_lake(path: Place | str = "lake", engine: str = "duckdb") -> Lake:
+    """The lake in a folder or at an s3:// address; LakeError if there is none."""
+    return Lake(homes.open_home(place(path)), engine)
 
 
-def create_lake(path: Path | str = "lake", consent: str = "since", engine: str = "duckdb") -> Lake:
-    """Make an empty lake with a policy (`since` or `any`) and a secret key of its own."""
-    return Lake(homes.create(Path(path), consent), engine)
-
-
-def open_or_create(
-    path: Path | str = "lake", consent: str | None = None, engine: str = "duckdb"
+def create_lake(
+    path: Place | str = "lake",
+    consent: str | None = None,
+    engine: str = "duckdb",
+    policy: Place | str | None = None,
 ) -> Lake:
-    """The lake in a folder; made, with that policy (or `since`), if there is none."""
-    if homes.is_lake(Path(path)):
-        return open_lake(path, engine)
-    return create_lake(path, consent or "since", engine)
+    """Make an empty lake, `since` unless `consent` says `any`; it gets a secret key of its own.
+
+    `policy` is a stedi.toml to begin with. A lake on S3 takes its key from the environment.
+    """
+    text = read_text(policy) if policy is not None else None
+    return Lake(create(place(path), consent, text), engine)
+
+
+def read_text(where: Place | str) -> str:
+    """The text of a policy's file; StorageError if it cannot be read."""
+    try:
+        return place(where).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        given = error if isinstance(error, OSError) else OSError(f"{where}: not text ({error})")
+        raise storage_error(given, str(where)) from error
 
 
 def open_to_land(
-    path: Path | str, landing: Path | str | None, consent: str | None, engine: str
+    path: Place | str,
+    landing: Place | str | None,
+    consent: str | None,
+    engine: str,
+    policy: Place | str | None = None,
 ) -> Lake:
-    """The same; made only if `landing` is a folder to land from, else UsageError."""
-    folder = Path(landing) if landing is not None else None
-    if not homes.is_lake(Path(path)):
-        if folder is None:
+    """The lake; made, if there is a folder `landing` to land from, else UsageError."""
+    from stedi.landing.find import refuse_no_folder
+
+    if not homes.is_lake(place(path)):
+        if landing is None:
             raise UsageError(f"{path}: there is no lake; give --landing DIR to make one from feeds")
-        if not folder.is_dir():
-            kind = "not a folder" if folder.exists() else "no such folder"
-            raise UsageError(f"{folder}: {kind}; give --landing the folder that holds the feeds")
-    return open_or_create(path, consent, engine)
+        try:
+            refuse_no_folder(place(landing))
+        except OSError as error:
+            raise storage_error(error, str(landing)) from error
+    return open_or_create(path, consent, engine, policy)
+
+
+def open_or_create(
+    path: Place | str = "lake",
+    consent: str | None = None,
+    engine: str = "duckdb",
+    policy: Place | str | None = None,
+) -> Lake:
+    """The lake at a place; made as `create_lake` does if there is none."""
+    if homes.is_lake(place(path)):
+        return open_lake(path, engine)
+    return create_lake(path, consent, engine, policy)
 
 
 def tables() -> Mapping[str, Table]:

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from stedi.lake.home import Home, alive
 from stedi.outcome import Watch
+from stedi.places import S3Path
 
 if TYPE_CHECKING:
     from stedi.landing.progress import Progress
 
 OFTEN = 0.5  # seconds between two writings while landing
+SELDOM = 5.0  # on S3, where each writing is a request that has its price
 
 
 @dataclass(frozen=True)
@@ -68,13 +70,14 @@ class _Diary:
     def __init__(self, home: Home, run: str, watch: Watch) -> None:
         self._home = home
         self._watch = watch
+        self._pause = SELDOM if isinstance(home.root, S3Path) else OFTEN
         self._written = 0.0
         self._told: dict[str, Any] = asdict(InFlight(run, os.getpid(), _now()))
 
     def landing(self, step: Progress) -> None:
         self._watch.landing(step)
         self._told |= {key: getattr(step, key) for key in ("files", "rows", "bytes", "of_bytes")}
-        if time.monotonic() - self._written > OFTEN:
+        if time.monotonic() - self._written > self._pause:
             self.write()
 
     def refreshed(self, table: str, rows: int) -> None:
@@ -86,10 +89,14 @@ class _Diary:
     def write(self) -> None:
         """Whole or not at all, for whoever looks just now; it need not survive a power cut."""
         self._written = time.monotonic()
-        draft = self._home.root / "running.new"
+        where = self._home.root / "running"
         with suppress(OSError):
+            if isinstance(where, S3Path):
+                where.write_text(json.dumps(self._told))
+                return
+            draft = where.with_name("running.new")
             draft.write_text(json.dumps(self._told), "utf-8")
-            draft.replace(self._home.root / "running")
+            draft.replace(where)
 
 
 def _now() -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from stedi.contract import Table, load_tables, refresh_order
 from stedi.contract.table import LANDING_JOB
 from stedi.errors import UsageError, storage_error
+from stedi.places import Place
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Job:
             return (self.table.full_name,)
         return tuple(t.full_name for t in load_tables().values() if t.zone == "landing")
 
-    def refuse(self, landing: Path | str | None, full: bool) -> None:
+    def refuse(self, landing: Place | str | None, full: bool) -> None:
         """UsageError for what does not go with this job."""
         if self.table is None and landing is None:
             raise UsageError(f"job {self.name} lands files: give --landing DIR")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from stedi.contract import Table, refresh_order
 from stedi.contract.roots import ancestors
@@ -13,6 +12,7 @@ from stedi.engines.base import Params
 from stedi.lake.store import Store
 from stedi.landing import ledger
 from stedi.landing.find import find
+from stedi.places import Place
 from stedi.refresh.bookmark import BOOKMARK, bookmark
 from stedi.refresh.upstream import base
 
@@ -26,7 +26,7 @@ class Step:
     why: str
 
 
-def plan(store: Store, params: Params, landing: Path | None, full: bool = False) -> list[Step]:
+def plan(store: Store, params: Params, landing: Place | None, full: bool = False) -> list[Step]:
     """The steps of a run from here, in order; empty if there is nothing to do.
 
     Files are told by path, size and time; one that was only touched is found out when it is
@@ -41,7 +41,7 @@ def plan(store: Store, params: Params, landing: Path | None, full: bool = False)
     return steps
 
 
-def _fresh(store: Store, landing: Path) -> dict[str, str]:
+def _fresh(store: Store, landing: Place) -> dict[str, str]:
     known = ledger.entries(store)
     told = {}
     for feed, files in find(landing).feeds.items():

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -18,6 +17,7 @@ from stedi.lake.home import Home
 from stedi.lake.model import Query, Snapshot, Source
 from stedi.lake.pointers import pointers
 from stedi.lake.readers import reading
+from stedi.places import Place, place
 from stedi.rows import Rows
 
 if TYPE_CHECKING:
@@ -185,13 +185,13 @@ class Reader:
         return sorted(found, key=lambda pair: pair[1].at)
 
     def plan(
-        self, landing: Path | str | None = None, consent: str | None = None, full: bool = False
+        self, landing: Place | str | None = None, consent: str | None = None, full: bool = False
     ) -> list[Step]:
         """What `run` would do with the same arguments, and why; changes nothing."""
         from stedi import plan
 
         policy = {"consent": consent} if consent else {}
-        folder = Path(landing) if landing is not None else None
+        folder = place(landing) if landing is not None else None
         return self._fresh(lambda: plan.plan(self.store, {**self.params, **policy}, folder, full))
 
     def foresee_forgetting(

@@ -12,7 +12,8 @@ from stedi.engines.arrow import fold
 from stedi.engines.base import Engine, Params
 from stedi.inflight import told
 from stedi.jobs import Job
-from stedi.lake.home import hmac_pads, open_home
+from stedi.lake.home import open_home
+from stedi.lake.keys import hmac_pads
 from stedi.lake.naming import lake_errors
 from stedi.lake.store import Store
 from stedi.landing import ledger

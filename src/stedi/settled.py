@@ -12,13 +12,13 @@ import hashlib
 import json
 import sqlite3
 from contextlib import suppress
-from pathlib import Path
 
 from stedi.contract import load_tables
 from stedi.lake.durable import write_durably
 from stedi.lake.home import Home
 from stedi.lake.pointers import pointers
 from stedi.landing.find import Delivery
+from stedi.places import Place
 
 
 def is_settled(home: Home, delivery: Delivery | None) -> bool:
@@ -38,7 +38,7 @@ def settle(home: Home, delivery: Delivery | None) -> None:
         write_durably(_file(home), _digest(home, delivery) + "\n")
 
 
-def _file(home: Home) -> Path:
+def _file(home: Home) -> Place:
     return home.root / "settled"
 
 
@@ -46,7 +46,7 @@ def _digest(home: Home, delivery: Delivery | None) -> str:
     feeds = delivery.feeds if delivery else {}
     listed = {feed: [(f.path, f.size, f.modified) for f in files] for feed, files in feeds.items()}
     tables = {table.full_name: (repr(table), table.query) for table in load_tables().values()}
-    policy = repr((home.consent, home.memory, home.maintain, home.catalog_policy))
+    policy = repr((home.consent, home.memory, home.maintain, home.catalog_policy, home.zones))
     key = hashlib.sha256(home.key()).hexdigest()
     seen = [delivery is None, listed, tables, policy, key, pointers(home)]
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from stedi.errors import (
@@ -22,6 +21,7 @@ from stedi.errors import (
 from stedi.feeds.raw import RawFile
 from stedi.landing.arrivals import GLANCE, Arrivals, LandingFolder
 from stedi.landing.find import find
+from stedi.places import Place, is_remote
 
 if TYPE_CHECKING:
     from stedi.api import Lake
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 LONGEST_PAUSE = 30.0  # seconds between two tries of a run that fails
 UPKEEP_EVERY = 60.0  # seconds between two questions whether upkeep is due
+REMOTE = 5.0  # seconds between two looks at S3 at the least: each is a request that has its price
 HOPELESS = (UsageError, ContractError, LakeVersionError)
 
 
@@ -72,7 +73,7 @@ class Watcher:
     def __init__(
         self,
         open_lake: Callable[[], Lake],
-        landing: Path,
+        landing: Place,
         pace: Pace,
         hear: Hear | None = None,
         consent: str | None = None,
@@ -82,6 +83,8 @@ class Watcher:
         self._open = open_lake
         self._lake: Lake | None = open_lake()
         self._policy = self._lake.home.root / "stedi.toml"
+        if is_remote(str(landing)) or is_remote(str(self._policy)):
+            pace = replace(pace, interval=max(pace.interval, REMOTE))
         self._pace, self._hear, self._consent = pace, hear or Hear(), consent
         self._clock, self._sleep = clock, sleep
         self._folder = LandingFolder(landing, clock)
@@ -219,7 +222,7 @@ class Watcher:
             self._lake = None
 
 
-def _said(error: Exception, where: Path) -> str:
+def _said(error: Exception, where: Place) -> str:
     return str(storage_error(error, str(where)) if isinstance(error, OSError) else error)
 
 

@@ -17,7 +17,7 @@ import pytest
 from engines.rows import NUMBERS, PEOPLE, SERIALS, rows
 from helpers import Row, stored
 from stedi.contract import Table, load_tables, refresh_order
-from stedi.lake.home import hmac_pads
+from stedi.lake.keys import hmac_pads
 
 ROWS = {"customer_landing": 150, "customer_trusted": 25, "customers_curated": 15}
 READINGS = 400

@@ -15,7 +15,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stedi.erasure import raw
+from stedi.erasure import hits, raw
 from stedi.erasure.needles import Needle, Needles
 from stedi.erasure.pool import each
 from stedi.errors import StorageError, UsageError
@@ -255,7 +255,7 @@ def test_a_file_that_grows_meanwhile_is_left_alone(tmp_path: Path) -> None:
 def test_lost_bytes_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = _delivery(tmp_path)
     before = path.read_bytes()
-    monkeypatch.setattr(raw, "without", lambda data, spans: b"")
+    monkeypatch.setattr(hits, "without", lambda data, spans: b"")
 
     with pytest.raises(StorageError, match="0 bytes were kept instead of 21"):
         raw.rewrite_without(path, THEM)

@@ -33,7 +33,7 @@ from helpers import (
 from stedi.api import Lake
 from stedi.contract import load_tables, refresh_order
 from stedi.engines.base import Engine, RefreshTask
-from stedi.lake.home import hmac_pads
+from stedi.lake.keys import hmac_pads
 from stedi.lake.model import Target
 from stedi.lake.schema import contract_fields
 from stedi.people import pseudonym

@@ -17,7 +17,7 @@ from stedi.api import Lake
 from stedi.engines.spark import spread, start
 from stedi.engines.spark.engine import SparkEngine
 from stedi.errors import CheckFailed, QueryError, StorageError
-from stedi.lake.home import hmac_pads
+from stedi.lake.keys import hmac_pads
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -20,7 +20,7 @@ import yaml
 from helpers import Row, ordered, read_source, stored
 from stedi.contract import Table, find_table, load_tables, refresh_order
 from stedi.engines.base import Engine, Refreshed, RefreshTask
-from stedi.lake.home import hmac_pads
+from stedi.lake.keys import hmac_pads
 from stedi.lake.model import Target
 from stedi.lake.schema import contract_fields
 from stedi.people import pseudonym

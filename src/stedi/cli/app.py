@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -50,7 +49,7 @@ def _version(wanted: bool) -> None:
 def _options(
     ctx: typer.Context,
     lake: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--lake", envvar="STEDI_LAKE", metavar="PATH", help="The lake's folder."),
     ] = None,
     version: Annotated[

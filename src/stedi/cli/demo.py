@@ -17,6 +17,7 @@ from stedi.cli.prove import account_rows
 from stedi.cli.runs import Talk, summarise
 from stedi.errors import UsageError
 from stedi.lake.home import is_lake
+from stedi.places import Place
 
 PEOPLE, DAYS, DIRTY = 40, 3, 0.001
 
@@ -57,7 +58,7 @@ def _simulate(out: Path, people: int) -> None:
     simulate(out, people=people, days=DAYS, dirty=DIRTY)
 
 
-def _show(lake: Lake, path: Path) -> None:
+def _show(lake: Lake, path: Place) -> None:
     show("\nEvery row accounted for: in = out + excluded\n")
     emit(account_rows(lake.account(), Format.table), Format.table, grouped=True)
     where = f"--lake {path}"

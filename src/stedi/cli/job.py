@@ -10,7 +10,15 @@ from typing import Annotated
 import typer
 
 from stedi.api import open_lake, open_to_land
-from stedi.cli.options import ConsentOption, EngineName, EngineOption, Form, LakePath, lake_path
+from stedi.cli.options import (
+    ConsentOption,
+    EngineName,
+    EngineOption,
+    Form,
+    LakePath,
+    PolicyFile,
+    lake_path,
+)
 from stedi.cli.output import Format, counted, emit, say
 from stedi.cli.runs import Talk, summarise
 from stedi.jobs import find_job, jobs, write_scripts
@@ -25,12 +33,13 @@ def job(
     ctx: typer.Context,
     name: Annotated[str | None, typer.Argument(help="A job; without it, all are listed.")] = None,
     landing: Annotated[
-        Path | None,
+        str | None,
         typer.Option(metavar="DIR", help="Of job landing: where the feeds' folders are."),
     ] = None,
     lake: LakePath = None,
     engine: EngineOption = EngineName.duckdb,
     consent: ConsentOption = None,
+    policy: PolicyFile = None,
     wait: Annotated[float, typer.Option(metavar="SECONDS", help="Wait for another run.")] = 0,
     full: Annotated[bool, typer.Option("--full", help="Make the table anew.")] = False,
     listed: Annotated[bool, typer.Option("--list", help="List all jobs, in order.")] = False,
@@ -48,14 +57,14 @@ def job(
         return _write(scripts)
     if name is None or listed:
         return emit(_rows(), form)
-    policy = consent.value if consent else None
+    wanted = consent.value if consent else None
     path = lake_path(ctx, lake)
     chosen = find_job(name)
     chosen.refuse(landing, full)
     opener = open_lake(path, engine.value) if chosen.table else None
-    with opener or open_to_land(path, landing, policy, engine.value) as opened:
+    with opener or open_to_land(path, landing, wanted, engine.value, policy) as opened:
         started = time.monotonic()
-        result = opened.job(name, landing, Talk().watch, wait, policy, full)
+        result = opened.job(name, landing, Talk().watch, wait, wanted, full)
         summarise(opened, result, time.monotonic() - started)
 
 

@@ -10,11 +10,21 @@ import typer
 
 from stedi.api import Lake, open_lake
 from stedi.cli.output import Format
+from stedi.lake.home import open_home
+from stedi.places import Place, place
 
 LakePath = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        "--lake", metavar="PATH", help="The lake's folder.  [default: $STEDI_LAKE or ./lake]"
+        "--lake",
+        metavar="PATH",
+        help="The lake's folder, or s3://bucket/folder.  [default: $STEDI_LAKE or ./lake]",
+    ),
+]
+PolicyFile = Annotated[
+    str | None,
+    typer.Option(
+        "--policy", metavar="FILE", help="The stedi.toml to begin with, if the lake is made now."
     ),
 ]
 Form = Annotated[Format, typer.Option("--format", help="How to print rows on stdout.")]
@@ -47,11 +57,16 @@ ConsentOption = Annotated[
 EngineOption = Annotated[EngineName, typer.Option("--engine", help="Where the work is done.")]
 
 
-def lake_path(ctx: typer.Context, given: Path | None) -> Path:
-    """The lake's folder: after the command, before it, STEDI_LAKE, ./lake."""
-    return given or ctx.obj or Path("lake")
+def lake_path(ctx: typer.Context, given: str | None) -> Place:
+    """Where the lake is: after the command, before it, STEDI_LAKE, ./lake."""
+    return place(given or ctx.obj or "lake")
 
 
-def open_at(ctx: typer.Context, given: Path | None) -> Lake:
+def lake_folder(ctx: typer.Context, given: str | None) -> Path:
+    """The folder of a lake on this machine, which the console can show; else UsageError."""
+    return open_home(lake_path(ctx, given)).folder
+
+
+def open_at(ctx: typer.Context, given: str | None) -> Lake:
     """The existing lake that a command works on."""
     return open_lake(lake_path(ctx, given))

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stedi.api import Lake, create_lake, open_lake, open_to_land
-from stedi.cli.options import Consent, ConsentOption, EngineName, EngineOption, LakePath, lake_path
+from stedi.cli.options import (
+    ConsentOption,
+    EngineName,
+    EngineOption,
+    LakePath,
+    PolicyFile,
+    lake_path,
+)
 from stedi.cli.output import counted, reasons, redraw, say, show
 from stedi.errors import UsageError
 from stedi.lake.home import is_lake
@@ -28,24 +34,30 @@ def register(app: typer.Typer) -> None:
     app.command()(run)
 
 
-def init(ctx: typer.Context, lake: LakePath = None, consent: ConsentOption = None) -> None:
+def init(
+    ctx: typer.Context,
+    lake: LakePath = None,
+    consent: ConsentOption = None,
+    policy: PolicyFile = None,
+) -> None:
     """Make an empty lake (`run` does it too)."""
     path = lake_path(ctx, lake)
     if is_lake(path):
         raise UsageError(f"{path}: there is a lake already; its policy is in {path / 'stedi.toml'}")
-    create_lake(path, (consent or Consent.since).value)
-    say(f"made a lake at {path.absolute()}; next: stedi run --lake {path} --landing DIR")
+    made = create_lake(path, consent.value if consent else None, policy=policy)
+    say(f"made a lake at {made.home.root}; next: stedi run --lake {path} --landing DIR")
 
 
 def run(
     ctx: typer.Context,
     landing: Annotated[
-        Path | None,
+        str | None,
         typer.Option(metavar="DIR", help="Folder above customer, accelerometer, step_trainer."),
     ] = None,
     lake: LakePath = None,
     engine: EngineOption = EngineName.duckdb,
     consent: ConsentOption = None,
+    policy: PolicyFile = None,
     wait: Annotated[float, typer.Option(metavar="SECONDS", help="Wait for another run.")] = 0,
     full: Annotated[bool, typer.Option("--full", help="Make every table anew.")] = False,
     dry_run: Annotated[
@@ -57,13 +69,13 @@ def run(
     Only the days and people that it touches are made anew. Without --landing nothing is landed;
     tables are refreshed if a query or the policy changed.
     """
-    policy = consent.value if consent else None
+    wanted = consent.value if consent else None
     if dry_run:
         with open_lake(lake_path(ctx, lake), engine.value) as opened:
-            return foretell(opened.plan(landing, policy, full))
-    with open_to_land(lake_path(ctx, lake), landing, policy, engine.value) as opened:
+            return foretell(opened.plan(landing, wanted, full))
+    with open_to_land(lake_path(ctx, lake), landing, wanted, engine.value, policy) as opened:
         started = time.monotonic()
-        result = opened.run(landing, Talk().watch, wait, policy, full=full)
+        result = opened.run(landing, Talk().watch, wait, wanted, full=full)
         summarise(opened, result, time.monotonic() - started)
 
 

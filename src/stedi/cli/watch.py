@@ -5,13 +5,19 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stedi.api import Lake, open_or_create
-from stedi.cli.options import ConsentOption, EngineName, EngineOption, LakePath, lake_path
+from stedi.cli.options import (
+    ConsentOption,
+    EngineName,
+    EngineOption,
+    LakePath,
+    PolicyFile,
+    lake_path,
+)
 from stedi.cli.output import counted, say
 
 if TYPE_CHECKING:
@@ -29,7 +35,7 @@ def register(app: typer.Typer) -> None:
 def watch(
     ctx: typer.Context,
     landing: Annotated[
-        Path,
+        str,
         typer.Option(metavar="DIR", help="Folder above customer, accelerometer, step_trainer."),
     ],
     lake: LakePath = None,
@@ -37,6 +43,7 @@ def watch(
     settle: Annotated[float, typer.Option(help="Seconds a file must stand still.")] = 1.0,
     engine: EngineOption = EngineName.duckdb,
     consent: ConsentOption = None,
+    policy: PolicyFile = None,
 ) -> None:
     """Run as files arrive, until SIGTERM or Ctrl-C.
 
@@ -46,7 +53,7 @@ def watch(
     stop = _Stop()
     with suppress(KeyboardInterrupt), stop.heard():
         chosen = consent.value if consent else None
-        opened = open_or_create(lake_path(ctx, lake), chosen, engine.value)
+        opened = open_or_create(lake_path(ctx, lake), chosen, engine.value, policy)
         hear = _load(opened)
         stop.loaded()
         opened.watch(landing, interval, settle, hear, chosen, lambda: stop.asked)

@@ -87,9 +87,9 @@ def make_console(root: Path, listen: Listen, limits: Limits) -> Console:
     """A console over a lake, not yet listening; LakeError if there is no lake."""
     home = open_home(root)
     tokens, results, sandbox = Tokens(home), Results(), Sandbox()
-    boards = Boards(home.root, results.clear)
+    boards = Boards(home.folder, results.clear)
     return Console(
-        root=home.root,
+        root=home.folder,
         secure=listen.secure,
         cookie="__Host-stedi" if listen.secure else f"stedi-{listen.port}",
         tokens=tokens,
@@ -97,8 +97,8 @@ def make_console(root: Path, listen: Listen, limits: Limits) -> Console:
         boards=boards,
         sandbox=sandbox,
         results=results,
-        asking=Asking(home.root, boards, sandbox, results, limits),
-        forgetting=Forgetting(home.root, boards, results),
+        asking=Asking(home.folder, boards, sandbox, results, limits),
+        forgetting=Forgetting(home.folder, boards, results),
         limits=limits,
     )
 

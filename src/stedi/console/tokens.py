@@ -48,7 +48,7 @@ class Tokens:
     """The tokens of one lake; read anew whenever the file changed."""
 
     def __init__(self, home: Home) -> None:
-        self._root = home.root
+        self._root = home.folder
         self._seen: tuple[int, int, int] | None = None
         self._tokens: dict[str, Token] = {}
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from stedi.lake.model import Field, Target
+from stedi.lake.parquet import rows, writer
 
 if TYPE_CHECKING:
     from stedi.lake.stored import StoredTable
@@ -33,12 +32,12 @@ def arrow_schema(fields: Sequence[Field]) -> pa.Schema:
     )
 
 
-def write_rows(rows: Sequence[Mapping[str, Any]], target: Target) -> str:
+def write_rows(told: Sequence[Mapping[str, Any]], target: Target) -> str:
     """Write rows given as dictionaries as one new data file; returns its path."""
-    Path(target.location).mkdir(parents=True, exist_ok=True)
     path = f"{target.location}/{uuid4().hex}.parquet"
-    table = pa.Table.from_pylist([dict(row) for row in rows], arrow_schema(target.fields))
-    pq.write_table(table, path, compression="snappy")
+    table = pa.Table.from_pylist([dict(row) for row in told], arrow_schema(target.fields))
+    with writer(path, table.schema) as file:
+        file.write_table(table)
     return path
 
 
@@ -49,10 +48,6 @@ def fold(table: StoredTable, most: int = 16) -> None:
     """
     source, target = table.source(), table.target()
     if len(source.files) > most:
-        rows = [
-            row
-            for file in source.files
-            for row in pq.read_table(file.path, partitioning=None).to_pylist()
-        ]
         old = [file.path for file in source.files]
-        table.publish([write_rows(rows, target)], table.inherited(), removed=old)
+        new = write_rows(rows(source.files), target)
+        table.publish([new], table.inherited(), removed=old)

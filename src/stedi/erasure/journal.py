@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
+from stedi.erasure import versions
 from stedi.errors import LakeBusyError, LakeError, storage_error
 from stedi.lake.durable import sync_path, write_durably
 from stedi.lake.home import Home
+from stedi.places import Place, S3Path
 
 
 @dataclass
@@ -54,11 +55,14 @@ class Journal:
 
     def clear(self, home: Home) -> None:
         """It is finished."""
-        where(home).unlink(missing_ok=True)
-        sync_path(home.root)
+        path = where(home)
+        if isinstance(path, S3Path):
+            return versions.erase(path)
+        path.unlink(missing_ok=True)
+        sync_path(path.parent)
 
 
-def where(home: Home) -> Path:
+def where(home: Home) -> Place:
     """The journal's file."""
     return home.root / "forgetting.json"
 

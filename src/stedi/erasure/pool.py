@@ -8,10 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from stedi.places import Place
+
 T = TypeVar("T")
+P = TypeVar("P", bound=Place)
 
 
-def each(work: Callable[[Path], T], paths: Iterable[Path], threads: int | None = None) -> list[T]:
+def each(work: Callable[[P], T], paths: Iterable[P], threads: int | None = None) -> list[T]:
     """The results in the order of the paths; the largest files are begun first.
 
     The first error is raised once the work under way has ended; nothing new is begun then.
@@ -27,8 +30,8 @@ def each(work: Callable[[Path], T], paths: Iterable[Path], threads: int | None =
             raise
 
 
-def _size(path: Path) -> int:
+def _size(path: Place) -> int:
     try:
-        return path.lstat().st_size
+        return path.lstat().st_size if isinstance(path, Path) else 0
     except OSError:  # the work will say what is wrong
         return 0

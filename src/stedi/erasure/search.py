@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import zstandard
 
@@ -28,7 +28,9 @@ from stedi.erasure.parquet import search_parquet
 from stedi.erasure.pool import each
 from stedi.erasure.sqlite import JOURNAL_MAGIC, LOG_MAGICS, search_pages, search_sqlite
 from stedi.erasure.sqlite import MAGIC as SQLITE
+from stedi.erasure.versions import leftovers
 from stedi.errors import storage_error
+from stedi.places import Place, S3Path, place
 
 _BLOCK = 1 << 20
 _DEEPEST = 4
@@ -71,11 +73,19 @@ class Proof:
     bytes_searched: int
     findings: list[Finding]
 
+    def __add__(self, other: Proof) -> Proof:
+        return Proof(
+            self.files + other.files,
+            self.bytes_stored + other.bytes_stored,
+            self.bytes_searched + other.bytes_searched,
+            self.findings + other.findings,
+        )
+
 
 def search(
-    root: str | Path,
+    root: str | Place,
     needles: Needles,
-    skip: Callable[[Path], bool] = lambda path: False,
+    skip: Callable[[Place], bool] = lambda path: False,
     threads: int | None = None,
 ) -> Proof:
     """Decode and search every file below a folder, hidden ones too, and the names of all.
@@ -83,23 +93,45 @@ def search(
     `skip` leaves a file or folder out. Links are findings of kind "link" unless they lead to
     a place below `root`, and are not followed. StorageError if the folder cannot be read.
     """
-    top = Path(root).resolve(strict=False)
-    paths = list(_below(top, skip))
+    top = place(root).resolve()
+    paths: list[Place] = []
+    paths += _objects(top, skip) if isinstance(top, S3Path) else _below(top, skip)
     looks = each(lambda path: _look(path, top, needles), paths, threads)
     findings = [
         Finding(needles.masked(str(path)), where, kind)
         for path, _, look in looks
         for where, kind in look.found
     ]
+    if isinstance(top, S3Path):
+        findings += _kept_besides(top, needles, skip)
     return Proof(
-        files=sum(not path.is_dir() for path in paths),
+        files=sum(isinstance(path, S3Path) or not path.is_dir() for path in paths),
         bytes_stored=sum(size for _, size, _ in looks),
         bytes_searched=sum(look.searched for _, _, look in looks),
         findings=sorted(findings, key=lambda one: (one.path, one.where, one.kind)),
     )
 
 
-def _below(folder: Path, skip: Callable[[Path], bool]) -> Iterator[Path]:
+def _objects(top: S3Path, skip: Callable[[Place], bool]) -> Iterator[S3Path]:
+    """Every object below an address."""
+    try:
+        yield from (path for path, _ in top.below() if not skip(path))
+    except OSError as error:
+        raise storage_error(error, str(top)) from error
+
+
+def _kept_besides(top: S3Path, needles: Needles, skip: Callable[[Place], bool]) -> list[Finding]:
+    """Older versions and unfinished uploads: not searched, so nothing is proved of them."""
+    told = {"VersionId": "an older version", "UploadId": "an unfinished upload"}
+    return [
+        Finding(needles.masked(str(path)), f"{told[kind]} is kept", "unreadable")
+        for path, names in leftovers(top)
+        if not skip(path)
+        for kind in names
+    ]
+
+
+def _below(folder: Path, skip: Callable[[Place], bool]) -> Iterator[Path]:
     """Everything below a folder: files, links, and folders for the sake of their names."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -114,12 +146,16 @@ def _below(folder: Path, skip: Callable[[Path], bool]) -> Iterator[Path]:
             yield from _below(path, skip)
 
 
-def _look(path: Path, top: Path, needles: Needles) -> tuple[Path, int, Look]:
+def _look(path: Place, top: Place, needles: Needles) -> tuple[Place, int, Look]:
     look = Look(needles)
-    look.text(os.fsencode(path.name), "file name")
+    name = path.name if isinstance(path, Path) else str(path).removeprefix(f"{top}/")
+    look.text(os.fsencode(name), "file name")
     size = 0
     try:
-        if path.is_symlink():
+        if isinstance(path, S3Path):
+            size = path.stat().st_size
+            _file(path, look)
+        elif path.is_symlink():
             _link(path, top, look)
         elif path.is_file():
             size = path.stat().st_size
@@ -135,13 +171,13 @@ def _look(path: Path, top: Path, needles: Needles) -> tuple[Path, int, Look]:
     return path, size, look
 
 
-def _link(path: Path, top: Path, look: Look) -> None:
+def _link(path: Path, top: Place, look: Look) -> None:
     look.text(os.fsencode(path.readlink()), "target of the link")
-    if not path.resolve().is_relative_to(top):
+    if not path.resolve().is_relative_to(str(top)):
         look.note("leads out of the folder", "link")
 
 
-def _file(path: Path, look: Look) -> None:
+def _file(path: Place, look: Look) -> None:
     with path.open("rb") as file:
         head = file.read(16)
         expected = _NAMED.get(path.suffix.lower())
@@ -149,7 +185,7 @@ def _file(path: Path, look: Look) -> None:
             look.note(f"the file does not begin like {path.suffix.lower()}", "unreadable")
         file.seek(0)
         if head.startswith(PARQUET):
-            search_parquet(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), look)
+            search_parquet(_mapped(file, path), look)
         elif head.startswith(SQLITE):
             search_sqlite(file.read(), _log_of(path), look)
         elif head.startswith(LOG_MAGICS) and _is_database(path):
@@ -158,12 +194,19 @@ def _file(path: Path, look: Look) -> None:
             _content(iter(lambda: file.read(_BLOCK), b""), look, "text", 0)
 
 
-def _log_of(path: Path) -> bytes:
+def _mapped(file: BinaryIO, path: Place) -> mmap.mmap | bytes:
+    """The bytes of an open file, in memory only as far as they are looked at where that can be."""
+    if isinstance(path, S3Path):
+        return file.read()
+    return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _log_of(path: Place) -> bytes:
     log = path.with_name(path.name + "-wal")
     return log.read_bytes() if log.is_file() else b""
 
 
-def _is_database(log: Path) -> bool:
+def _is_database(log: Place) -> bool:
     database = log.with_name(log.name.removesuffix("-wal"))
     if database == log or not database.is_file():
         return False

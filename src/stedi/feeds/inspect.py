@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from stedi.contract import Table
 from stedi.errors import storage_error
 from stedi.feeds.raw import Damaged, RawFile, blocks, packed
+from stedi.places import place
 
 _SPACE, _NEWLINE, _QUOTE, _COMMA, _E, _BRACE = 32, 10, 34, 44, 101, 125
 
@@ -78,8 +79,8 @@ def inspect(file: RawFile, table: Table) -> Inspected:
         except Damaged:
             clean = False
         if packed(file.path):
-            with Path(file.path).open("rb") as stored:
-                checksum = hashlib.file_digest(stored, "sha256")
+            with place(file.path).open("rb") as stored:
+                checksum = hashlib.file_digest(cast(Any, stored), "sha256")
     except OSError as error:
         raise storage_error(error, file.path) from error
     lines = tally.newlines + (tally.tail[-1:] not in (b"", b"\n"))

@@ -9,10 +9,11 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import zstandard
+
+from stedi.places import place
 
 BLOCK = 1 << 20
 LONGEST_LINE = 16 << 20
@@ -34,7 +35,7 @@ class Damaged(Exception):
 
 def blocks(path: str) -> Iterator[bytes]:
     """The decompressed bytes of a file; raises Damaged after the last readable ones."""
-    with Path(path).open("rb") as file:
+    with place(path).open("rb") as file:
         if path.lower().endswith(".gz"):
             yield from _inflate(file, 16 << 10, lambda: zlib.decompressobj(wbits=31))
         elif path.lower().endswith(".zst"):

@@ -7,13 +7,14 @@ STEDI_CATALOG_CREDENTIAL ("id:secret" for OAuth2) for REST, AWS's usual ways for
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stedi.contract import ZONES
 from stedi.errors import LakeError
 from stedi.lake.home import Home
 from stedi.lake.model import local
 from stedi.lake.policy import CatalogPolicy
+from stedi.places import LOCAL, S3Path, place
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -42,20 +43,22 @@ def identifier(home: Home, table: Table) -> tuple[str, str]:
 
 def location(home: Home, table: Table) -> str:
     """Where a table's files lie, whatever the catalog would choose."""
-    return f"{_warehouse(home)}/{table.zone}/{table.name}"
+    folder = home.zone(table.zone) / table.name
+    return str(folder) if isinstance(folder, S3Path) else f"{LOCAL}{folder}"
 
 
-def _warehouse(home: Home) -> str:
-    return f"file://{home.warehouse}"
+def warehouse(home: Home) -> str:
+    """Where the catalog would put tables whose place nobody names."""
+    folder = home.root / "warehouse"
+    return str(folder) if isinstance(folder, S3Path) else f"{LOCAL}{folder}"
 
 
 def owned(home: Home, table: IcebergTable) -> IcebergTable:
     """The table, if it is this lake's; LakeError if its files lie elsewhere."""
-    place = table.metadata.location
-    path = Path(local(place))
-    if home.warehouse not in path.parents:
+    path = place(local(table.metadata.location))
+    if path.parent not in [home.zone(zone) for zone in ZONES]:
         raise LakeError(
-            f"{'.'.join(table.name())}: the catalog has it at {place}, not in this lake; if the "
+            f"{'.'.join(table.name())}: the catalog has it at {path}, not in this lake; if the "
             "lake was moved or copied, use it where it was made; if two lakes share a catalog, "
             "give each a prefix of its own below [catalog] in stedi.toml"
         )
@@ -117,7 +120,7 @@ def _region() -> str:
 
 def _refuse_a_stranger(home: Home, catalog: Catalog) -> None:
     """A lake with tables, none of whose zones the catalog knows, was made with another."""
-    made = {path.parent.name for path in home.warehouse.glob("*/*")}
+    made = {zone for zone, _ in home.tables()}
     if not made:
         return
     known = {name[0] for name in catalog.list_namespaces()}
@@ -141,11 +144,11 @@ def spark_properties(home: Home) -> dict[str, str]:
         return shared | {"type": "rest"} | _rest_settings(policy)
     if policy.type == "glue":
         named = {"glue.endpoint": policy.uri, "client.region": _region()}
-        return shared | {"type": "glue", "warehouse": _warehouse(home)} | _given(named)
+        return shared | {"type": "glue", "warehouse": warehouse(home)} | _given(named)
     return shared | {
         "type": "jdbc",
         "uri": f"jdbc:sqlite:{home.catalog}?busy_timeout={_LOCK_WAIT * 1000}&synchronous=FULL",
-        "warehouse": _warehouse(home),
+        "warehouse": warehouse(home),
         "jdbc.schema-version": "V1",
         "jdbc.init-catalog-tables": "false",
     }

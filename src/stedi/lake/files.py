@@ -22,6 +22,7 @@ from pyiceberg.types import StringType
 
 from stedi.lake.layout import bucket_field
 from stedi.lake.model import DataFile, local
+from stedi.lake.parquet import opened
 
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _DAY_MICROS = 86_400_000_000
@@ -70,7 +71,7 @@ def _partition(statistics: DataFileStatistics, path: str, metadata: TableMetadat
 
 def _first_value(path: str, column: str) -> str | None:
     """Of the first row: all rows of a file are of one bucket. Bounds may be cut short."""
-    with pq.ParquetFile(path) as file:
+    with opened(path) as file:
         batch = next(file.iter_batches(batch_size=1, columns=[column]))
     value: str | None = batch.column(0)[0].as_py()
     return value

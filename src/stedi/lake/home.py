@@ -1,4 +1,4 @@
-"""A lake's folder: policy, secret key, lock, and where the tables live.
+"""A lake's folder, or its place on S3: policy, secret key, lock, and where the tables live.
 
 <lake>/stedi.toml       the policy, for people to edit
 <lake>/pseudonym.key    the secret behind subject_id, mode 0600, outside the warehouse
@@ -11,70 +11,113 @@
 <lake>/running          how far the run in flight is, for others to look at
 <lake>/tokens.json      who may sign in to the console, by hash; mode 0600
 <lake>/maintained       when `stedi maintain` last came by, and what it left
+
+On S3 no key lies beside the data, the locks are leases (`leases`), and what a process writes for
+itself alone lies in a folder of the machine.
 """
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
-import hmac
 import os
 import re
-import secrets
 import shutil
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stedi.contract import ZONES
 from stedi.errors import LakeBusyError, LakeError, UsageError, storage_error
-from stedi.lake.durable import sync_path, write_durably
+from stedi.lake import keys, leases
+from stedi.lake.durable import write_durably
 from stedi.lake.policy import (
-    POLICIES,
     CatalogPolicy,
     LayoutPolicy,
     UpkeepPolicy,
     read_policy,
-    template,
 )
+from stedi.places import Place, S3Path, place
 
-KEY_VARIABLE = "STEDI_PSEUDONYM_KEY"
-SHORTEST_KEY = 16
-
-_ODD = "?#%*[]\"'\\\n\r\t"
+CONSENT = re.compile(r"^[ \t]*consent[ \t]*=.*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Home:
     """An existing lake folder and its policy."""
 
-    root: Path
+    root: Place
     consent: str
     memory: str
     maintain: UpkeepPolicy = field(default_factory=UpkeepPolicy)
     catalog_policy: CatalogPolicy = field(default_factory=CatalogPolicy)
     layout: LayoutPolicy = field(default_factory=LayoutPolicy)
+    zones: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def warehouse(self) -> Path:
-        """Folder of the tables."""
+    def warehouse(self) -> Place:
+        """Folder of the tables, but for those of zones that the policy puts elsewhere."""
         return self.root / "warehouse"
+
+    def zone(self, zone: str) -> Place:
+        """Folder of a zone's tables."""
+        given = self.zones.get(zone)
+        return place(given) if given else self.warehouse / zone
+
+    @property
+    def folders(self) -> list[Place]:
+        """Every folder in which the lake keeps something, none below another."""
+        elsewhere = sorted({str(self.zone(zone)) for zone in self.zones})
+        return [self.root, *(place(one) for one in elsewhere)]
+
+    def tables(self) -> set[tuple[str, str]]:
+        """Zone and name of every table of which there are files."""
+        found: set[tuple[str, str]] = set()
+        for zone in ZONES:
+            folder = self.zone(zone)
+            if isinstance(folder, S3Path):
+                found.update((zone, name) for name in folder.folders())
+            else:
+                found.update((zone, path.name) for path in folder.glob("*"))
+        return found
 
     @property
     def catalog(self) -> Path:
-        """The SQLite catalog; not there if the policy names another."""
-        return self.root / "catalog.db"
+        """The SQLite catalog; not there if the policy names another kind."""
+        if isinstance(self.root, Path):
+            return self.root / "catalog.db"
+        return Path(self.catalog_policy.file)
 
     @property
-    def readers(self) -> Path:
-        """The file whose lock readers share."""
+    def readers(self) -> Place:
+        """The file whose lock readers share; on S3, the folder of their leases."""
         return self.root / "readers"
+
+    @property
+    def folder(self) -> Path:
+        """The lake's folder on this machine; UsageError if it is on S3."""
+        if isinstance(self.root, Path):
+            return self.root
+        raise UsageError(
+            f"{self.root}: the console shows lakes in a folder of this machine; ask this one with "
+            "`stedi sql`, `stedi status`, or Athena"
+        )
+
+    @property
+    def _here(self) -> Path:
+        """Where on this machine a process may write what is its own."""
+        if isinstance(self.root, Path):
+            return self.root
+        name = hashlib.sha256(str(self.root).encode()).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"stedi-{os.getuid()}" / name
 
     @property
     def scratch(self) -> Path:
         """This process's folder for what does not fit in memory, worth nothing once it ends."""
-        return self.root / "scratch" / str(os.getpid())
+        return self._here / "scratch" / str(os.getpid())
 
     @property
     def spark_scratch(self) -> Path:
@@ -83,75 +126,28 @@ class Home:
 
     def clear_scratch(self) -> None:
         """Remove what processes that are gone left in their scratch folders."""
-        for folder in (self.root / "scratch").glob("*"):
+        for folder in self.scratch.parent.glob("*"):
             if not alive(folder.name.partition("-")[0]):
                 shutil.rmtree(folder, ignore_errors=True)
 
     @property
     def writable(self) -> bool:
-        """Whether this process may write the lake."""
-        return os.access(self.root, os.W_OK)
+        """Whether this process may write the lake; on S3 that is found out by doing it."""
+        return isinstance(self.root, S3Path) or os.access(self.root, os.W_OK)
 
     def key(self) -> bytes:
-        """The pseudonym key: the environment's STEDI_PSEUDONYM_KEY, else the lake's file."""
-        key = self._key()
-        check = hmac.new(key, b"the key of this lake", hashlib.sha256).hexdigest()
-        where = self.root / "key.check"
-        try:
-            if not where.exists() and self.writable:
-                write_durably(where, check + "\n")
-            known = where.read_text("utf-8").strip() if where.exists() else check
-        except OSError as error:
-            raise storage_error(error, str(where)) from error
-        if known != check:
-            raise LakeError(
-                f"{where}: the pseudonym key is not the one this lake was made with; restore it "
-                f"({KEY_VARIABLE} or pseudonym.key), or delete this file to change every "
-                "subject_id on purpose"
-            )
-        return key
-
-    def _key(self) -> bytes:
-        given = os.environ.get(KEY_VARIABLE)
-        if given is not None:
-            if len(given) < SHORTEST_KEY:
-                raise UsageError(
-                    f"{KEY_VARIABLE} has {len(given)} characters; use {SHORTEST_KEY} or more"
-                )
-            return given.encode("utf-8", "surrogateescape")
-        where = self.root / "pseudonym.key"
-        try:
-            key = where.read_bytes().strip()
-        except OSError as error:
-            raise LakeError(_no_key(where, error.strerror or str(error))) from error
-        if len(key) < SHORTEST_KEY:
-            raise LakeError(_no_key(where, f"it has only {len(key)} characters"))
-        return key
+        """The pseudonym key, by which `subject_id` is made; see `lake.keys`."""
+        return keys.pseudonym_key(self.root, self.writable)
 
     def forgotten_key(self, make: bool = False) -> bytes:
-        """The key of the fingerprints in ops.forgotten; `make` it if there is none.
-
-        It is another than the pseudonym key, which may be changed: people stay forgotten.
-        """
-        where = self.root / "forgotten.key"
-        try:
-            if make and not where.exists():
-                write_durably(where, secrets.token_hex(32) + "\n", 0o600)
-            return where.read_bytes().strip()
-        except FileNotFoundError:
-            raise LakeError(
-                f"{where}: not there, so nobody could tell who was forgotten; restore it from a "
-                "backup, nothing is landed until then"
-            ) from None
-        except OSError as error:
-            raise storage_error(error, str(where)) from error
+        """The key of the fingerprints in ops.forgotten; `make` it if there is none."""
+        return keys.forgotten_key(self.root, make)
 
     def with_consent(self, consent: str) -> Home:
         """Change the policy in stedi.toml; the next run refreshes what it changes."""
         where = self.root / "stedi.toml"
-        line = re.compile(r"^[ \t]*consent[ \t]*=.*$", re.MULTILINE)
         try:
-            text = line.sub(f'consent = "{consent}"', where.read_text("utf-8"))
+            text = CONSENT.sub(f'consent = "{consent}"', where.read_text("utf-8"))
             write_durably(where, text)
         except OSError as error:
             raise storage_error(error, str(where)) from error
@@ -163,6 +159,10 @@ class Home:
     @contextmanager
     def lock(self, wait: float = 0) -> Iterator[None]:
         """Hold the lake for one run; LakeBusyError names the holder after `wait` seconds."""
+        if isinstance(self.root, S3Path):
+            with leases.lease(self.root / "lock", wait, _busy(self.root)):
+                yield
+            return
         try:
             handle = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
@@ -188,18 +188,18 @@ class Home:
             except BlockingIOError:
                 if time.monotonic() >= deadline:
                     holder = os.pread(handle, 32, 0).decode() or "unknown"
-                    raise LakeBusyError(
-                        f"{self.root}: another run (process {holder}) is at work; "
-                        "wait for it, or use --wait SECONDS"
-                    ) from None
+                    busy = _busy(self.root).format(holder=f"process {holder}")
+                    raise LakeBusyError(busy) from None
                 time.sleep(0.05)
 
+    def confirm(self) -> None:
+        """LakeBusyError if the lock, which is held, was lost: somebody else may be at work."""
+        if isinstance(self.root, S3Path):
+            leases.confirm(self.root / "lock")
 
-def _no_key(where: Path, why: str) -> str:
-    return (
-        f"{where}: the lake's secret key cannot be read ({why}); restore it from a backup or "
-        f"set {KEY_VARIABLE}, or every subject_id would change"
-    )
+
+def _busy(root: Place) -> str:
+    return f"{root}: another run ({{holder}}) is at work; wait for it, or use --wait SECONDS"
 
 
 def alive(process: str) -> bool:
@@ -213,49 +213,15 @@ def alive(process: str) -> bool:
     return True
 
 
-def hmac_pads(key: bytes) -> dict[str, str]:
-    """The two keyed pads of HMAC-SHA256 (RFC 2104) as hexadecimal query parameters."""
-    block = (hashlib.sha256(key).digest() if len(key) > 64 else key).ljust(64, b"\0")
-    return {
-        "inner_pad": bytes(byte ^ 0x36 for byte in block).hex(),
-        "outer_pad": bytes(byte ^ 0x5C for byte in block).hex(),
-    }
-
-
-def is_lake(root: Path) -> bool:
-    """Whether there is a lake at `root`."""
-    return (root / "stedi.toml").is_file()
-
-
-def create(root: Path, consent: str = "since") -> Home:
-    """Make an empty lake; UsageError if something else is there."""
-    if consent not in POLICIES:
-        raise UsageError(f"consent is {consent!r}; use one of {', '.join(POLICIES)}")
-    root = root.resolve()
-    if odd := set(str(root)) & set(_ODD):
-        raise UsageError(
-            f"{root}: a lake's path may not hold {' '.join(sorted(odd))}; choose another --lake"
-        )
-    if root.exists() and (not root.is_dir() or _foreign(root)):
-        raise UsageError(f"{root}: not empty and not a lake; choose another --lake")
+def is_lake(root: Place) -> bool:
+    """Whether there is a lake at `root`; StorageError if that cannot be found out."""
     try:
-        (root / "warehouse").mkdir(parents=True, exist_ok=True)
-        sync_path(root.parent)
-        if KEY_VARIABLE not in os.environ and not (root / "pseudonym.key").exists():
-            write_durably(root / "pseudonym.key", secrets.token_hex(32) + "\n", 0o600)
-        (root / "readers").touch()
-        write_durably(root / "stedi.toml", template(consent))
+        return (root / "stedi.toml").is_file()
     except OSError as error:
         raise storage_error(error, str(root)) from error
-    return open_home(root)
 
 
-def _foreign(root: Path) -> bool:
-    ours = {"warehouse", "pseudonym.key", "pseudonym.key.new", "readers", "stedi.toml.new", "lock"}
-    return any(entry.name not in ours for entry in root.iterdir())
-
-
-def open_home(root: Path) -> Home:
+def open_home(root: Place) -> Home:
     """The lake at `root`; LakeError if there is none, LakeVersionError if it is too new."""
     policy = read_policy(root / "stedi.toml")
     return Home(
@@ -265,4 +231,5 @@ def open_home(root: Path) -> Home:
         policy.maintain,
         policy.catalog,
         policy.layout,
+        policy.zones,
     )

@@ -7,7 +7,6 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from pyiceberg.exceptions import (
     CommitFailedException,
@@ -19,6 +18,7 @@ from pyiceberg.exceptions import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from stedi.errors import LakeBusyError, LakeError, storage_error
+from stedi.places import Place
 
 _FULL = re.compile(r"disk is full|No space left", re.IGNORECASE)
 _READ_ONLY = re.compile(r"readonly|read-only", re.IGNORECASE)
@@ -28,7 +28,7 @@ _LOCKED = re.compile(r"is locked", re.IGNORECASE)
 
 
 @contextmanager
-def lake_errors(root: Path) -> Iterator[None]:
+def lake_errors(root: Place) -> Iterator[None]:
     """Turn errors of the file system and the catalog into errors of the product."""
     try:
         yield
@@ -43,7 +43,7 @@ def lake_errors(root: Path) -> Iterator[None]:
         raise told from error
 
 
-def _told(error: Exception, root: Path) -> LakeError | None:
+def _told(error: Exception, root: Place) -> LakeError | None:
     if isinstance(error, (sqlite3.Error, SQLAlchemyError)):
         return _of_catalog(error, root / "catalog.db")
     if _of_a_server(error):  # before OSError: those of requests are some
@@ -58,7 +58,7 @@ def _of_a_server(error: Exception) -> bool:
     return any(kind.__module__.partition(".")[0] in _SERVERS for kind in type(error).__mro__)
 
 
-def _of_server(error: Exception, policy: Path) -> LakeError:
+def _of_server(error: Exception, policy: Place) -> LakeError:
     text = " ".join(str(error).split())
     if isinstance(error, CommitStateUnknownException):
         return LakeBusyError(
@@ -76,7 +76,7 @@ def _of_server(error: Exception, policy: Path) -> LakeError:
     )
 
 
-def _of_system(error: OSError, root: Path) -> LakeError:
+def _of_system(error: OSError, root: Place) -> LakeError:
     number = None if error.errno else _number(str(error))
     return storage_error(OSError(number, str(error)) if number else error, str(root))
 
@@ -87,7 +87,7 @@ def _number(text: str) -> int | None:
     return next((number for number, pattern in kinds if pattern.search(text)), None)
 
 
-def _of_catalog(error: Exception, catalog: Path) -> LakeError:
+def _of_catalog(error: Exception, catalog: Place) -> LakeError:
     text = str(getattr(error, "orig", error))
     if number := _number(text):
         return storage_error(OSError(number, text), str(catalog))

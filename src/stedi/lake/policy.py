@@ -7,16 +7,17 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
-from pathlib import Path
 from urllib.parse import urlsplit
 
-from stedi.errors import LakeError, LakeVersionError, storage_error
+from stedi.contract import ZONES
+from stedi.errors import LakeError, LakeVersionError, UsageError, storage_error
+from stedi.places import Place, place
 
 FORMAT = 1
 POLICIES = ("since", "any")
 MOST_BUCKETS = 4096
 CATALOGS: dict[str, tuple[str, ...]] = {
-    "sqlite": (),
+    "sqlite": ("file",),
     "rest": ("uri", "warehouse", "prefix", "token_uri", "scope"),
     "glue": ("uri", "prefix"),
 }
@@ -24,43 +25,7 @@ CATALOGS: dict[str, tuple[str, ...]] = {
 _MEMORY = re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
 _PREFIX = re.compile(r"[a-z0-9_]{0,200}")
 _SPAN = re.compile(r"([1-9][0-9]{0,5}) ?(minute|hour|day)s?")
-_TOML = """\
-# The policy of this lake. Changes take effect at the next `stedi run`.
-
-# Version of the lake's layout; not for editing.
-format = {format}
-
-# Readings of people who consent to research: "since" keeps those taken at or after
-# their consent, "any" keeps all.
-consent = "{consent}"
-
-# Memory the embedded engine may use.
-memory = "1200MB"
-
-# What knows each table's current version: "sqlite", a file of the lake; "rest" or "glue", a
-# catalog that other programs share. To be chosen before the first run: docs/catalogs.md.
-# [catalog]
-# type = "sqlite"
-
-# Tables of readings lie by day. Where one day is more than one machine should handle, let each
-# day lie in so many buckets of people; the number can be raised later: docs/scale.md.
-# [layout]
-# buckets = 16
-
-# Which versions of a table are kept beside the current one; --as-of reads them, and they hold
-# rows that a withdrawn consent took out since. Each commit lets go of those with keep_snapshots
-# newer ones (20 at least), `stedi maintain` of those more than keep_days old; it also removes
-# their files.
-[maintain]
-keep_days = 7
-keep_snapshots = 24
-
-# How often `stedi watch` calls it: "30 minutes", "6 hours", "1 day", or "never".
-# It comes earlier when many small files or versions have gathered.
-every = "1 day"
-"""
-
-SECTIONS = frozenset({"catalog", "layout", "maintain"})
+SECTIONS = frozenset({"catalog", "layout", "maintain", "zones"})
 SETTINGS = SECTIONS | {"format", "consent", "memory"}
 
 
@@ -87,7 +52,8 @@ class CatalogPolicy:
     `type` is a key of CATALOGS, whose values name the other settings that it takes. `uri` is the
     address of the REST catalog, or the endpoint of Glue if it is not AWS's own; `warehouse` the
     name by which a REST server knows the warehouse; `prefix` stands before the zone in the name
-    of a namespace or database; `token_uri` and `scope` are for OAuth2.
+    of a namespace or database; `token_uri` and `scope` are for OAuth2. `file` is where the SQLite
+    catalog of a lake on S3 lies on this machine; that of a local lake lies in it.
     """
 
     type: str = "sqlite"
@@ -96,10 +62,11 @@ class CatalogPolicy:
     prefix: str = ""
     token_uri: str = ""
     scope: str = ""
+    file: str = ""
 
     @property
     def in_lake(self) -> bool:
-        """Whether the catalog is a file of the lake, and nobody else's."""
+        """Whether the catalog is a file of this machine, and nobody else's."""
         return self.type == "sqlite"
 
 
@@ -112,24 +79,29 @@ class Policy:
     maintain: UpkeepPolicy
     catalog: CatalogPolicy = field(default_factory=CatalogPolicy)
     layout: LayoutPolicy = field(default_factory=LayoutPolicy)
+    zones: Mapping[str, str] = field(default_factory=dict)
 
 
-def template(consent: str) -> str:
-    """The stedi.toml of a new lake."""
-    return _TOML.format(format=FORMAT, consent=consent)
-
-
-def read_policy(where: Path) -> Policy:
+def read_policy(where: Place) -> Policy:
     """The policy in a stedi.toml; LakeError if it is not there or not valid."""
     try:
-        policy = tomllib.loads(where.read_text("utf-8"))
+        text = where.read_text("utf-8")
     except FileNotFoundError:
         raise LakeError(
             f"{where.parent}: there is no lake; make one with `stedi init` or `stedi run`"
         ) from None
     except OSError as error:
         raise storage_error(error, str(where)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise LakeError(f"{where}: not valid TOML ({error}); mend the file") from error
+    return parse_policy(text, where)
+
+
+def parse_policy(text: str, where: Place) -> Policy:
+    """The policy in the text of a stedi.toml, which is or will be at `where`."""
+    try:
+        policy = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise LakeError(f"{where}: not valid TOML ({error}); mend the file") from error
     _check(policy, where)
     memory = str(policy.get("memory", "1200MB"))
@@ -139,10 +111,11 @@ def read_policy(where: Path) -> Policy:
         _upkeep(policy.get("maintain", {}), where),
         _catalog(policy.get("catalog", {}), where),
         _layout(policy.get("layout", {}), where),
+        _zones(policy.get("zones", {}), where),
     )
 
 
-def _check(policy: Mapping[str, object], where: Path) -> None:
+def _check(policy: Mapping[str, object], where: Place) -> None:
     if unknown := sorted(policy.keys() - SETTINGS):
         raise LakeError(
             f"{where}: there is no setting {unknown[0]!r}; "
@@ -162,7 +135,7 @@ def _check(policy: Mapping[str, object], where: Path) -> None:
         )
 
 
-def _upkeep(given: object, where: Path) -> UpkeepPolicy:
+def _upkeep(given: object, where: Place) -> UpkeepPolicy:
     """The section [maintain]; what it leaves out is as in a new lake."""
     if not isinstance(given, dict):
         raise LakeError(f"{where}: maintain is {given!r}; make it a section, [maintain]")
@@ -180,7 +153,7 @@ def _upkeep(given: object, where: Path) -> UpkeepPolicy:
     return UpkeepPolicy(days, count, every)
 
 
-def _layout(given: object, where: Path) -> LayoutPolicy:
+def _layout(given: object, where: Place) -> LayoutPolicy:
     """The section [layout]; a lake without it has no buckets."""
     if not isinstance(given, dict):
         raise LakeError(f"{where}: layout is {given!r}; make it a section, [layout]")
@@ -194,7 +167,35 @@ def _layout(given: object, where: Path) -> LayoutPolicy:
     return LayoutPolicy(0 if buckets == 1 else buckets)
 
 
-def _catalog(given: object, where: Path) -> CatalogPolicy:
+def _zones(given: object, where: Place) -> Mapping[str, str]:
+    """The section [zones]: where the tables of a zone lie that do not lie below the lake."""
+    if not isinstance(given, dict):
+        raise LakeError(f"{where}: zones is {given!r}; make it a section, [zones]")
+    if unknown := [zone for zone in given if zone not in ZONES]:
+        raise LakeError(f"{where}: there is no zone {unknown[0]!r}; there are {', '.join(ZONES)}")
+    for zone, address in given.items():
+        _check_zone(zone, address, where)
+    folders = [address.rstrip("/") for address in given.values()]
+    if len(set(folders)) < len(folders):
+        raise LakeError(f"{where}: two zones lie in one folder; give each its own")
+    return dict(zip(given, folders, strict=True))
+
+
+def _check_zone(zone: str, address: object, where: Place) -> None:
+    fine = isinstance(address, str) and address.startswith("s3://")
+    try:
+        found = place(str(address)) if fine else None
+    except UsageError:
+        found = None
+    if found is None or str(found) != str(address).rstrip("/"):
+        raise LakeError(f'{where}: zone {zone} is {address!r}; write it like "s3://bucket/folder"')
+    if str(where).startswith("s3://") and (
+        found.is_relative_to(where.parent) or where.parent.is_relative_to(found)
+    ):
+        raise LakeError(f"{where}: zone {zone} lies in the lake's own folder; choose one beside it")
+
+
+def _catalog(given: object, where: Place) -> CatalogPolicy:
     """The section [catalog]; a lake without it has a SQLite catalog."""
     if not isinstance(given, dict):
         raise LakeError(f"{where}: catalog is {given!r}; make it a section, [catalog]")
@@ -214,7 +215,18 @@ def _catalog(given: object, where: Path) -> CatalogPolicy:
     return policy
 
 
-def _check_addresses(policy: CatalogPolicy, where: Path) -> None:
+def _check_addresses(policy: CatalogPolicy, where: Place) -> None:
+    remote = str(where).startswith("s3://")
+    if policy.type == "sqlite" and remote != bool(policy.file):
+        raise LakeError(
+            f"{where}: "
+            + (
+                'a lake on S3 has no SQLite catalog beside it; use type = "glue" or "rest" (or '
+                'file = "/path/catalog.db" on this machine, for a trial)'
+                if remote
+                else "the SQLite catalog lies in the lake's folder; leave out file"
+            )
+        )
     if policy.type == "rest" and not policy.uri:
         raise LakeError(f'{where}: a rest catalog needs its address; write uri = "https://..."')
     for name, address in (("uri", policy.uri), ("token_uri", policy.token_uri)):
@@ -240,7 +252,7 @@ def _number(value: object, *more: type) -> bool:
     return isinstance(value, (int, *more)) and not isinstance(value, bool)
 
 
-def _span(text: object, where: Path) -> timedelta | None:
+def _span(text: object, where: Place) -> timedelta | None:
     if text == "never":
         return None
     found = _SPAN.fullmatch(str(text))

@@ -2,32 +2,40 @@
 
 A reader holds a shared advisory lock on <lake>/readers from before it plans until it has read
 its last row; files are removed only under the exclusive one. The operating system releases a
-lock when its process ends, however it ends.
+lock when its process ends, however it ends. On S3 each reader holds a lease of its own in the
+folder <lake>/readers, and whoever removes files one named `alone`; each writes before it looks.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from stedi.errors import storage_error
 from stedi.lake.home import Home
+from stedi.lake.leases import Lease, fresh, lease
+from stedi.places import S3Path
+
+_ALONE = "alone"
 
 
 class Hold:
     """A shared lock, held until it is closed or forgotten."""
 
-    def __init__(self, handle: int | None) -> None:
-        self._handle = handle
+    def __init__(self, held: int | Lease | None) -> None:
+        self._held = held
 
     def close(self) -> None:
         """Let go; a second time is no error."""
-        handle, self._handle = self._handle, None
-        if handle is not None:
-            os.close(handle)
+        held, self._held = self._held, None
+        if isinstance(held, Lease):
+            held.let_go()
+        elif held is not None:
+            os.close(held)
 
     def __enter__(self) -> Hold:
         return self
@@ -45,6 +53,8 @@ def reading(home: Home) -> Hold:
     Where the lock's file neither exists nor can be made, the lake is read-only for this
     process; then nothing is held.
     """
+    if isinstance(home.readers, S3Path):
+        return Hold(_leased(home.readers))
     handle = _opened(home)
     if handle is not None:
         try:
@@ -55,11 +65,26 @@ def reading(home: Home) -> Hold:
     return Hold(handle)
 
 
+def _leased(folder: S3Path) -> Lease | None:
+    while True:
+        mine = Lease(folder / secrets.token_hex(8))
+        try:
+            mine.take()
+            if _ALONE not in fresh(folder):
+                return mine
+            mine.let_go()
+        except PermissionError:
+            return None
+        except OSError as error:
+            raise storage_error(error, str(folder)) from error
+        time.sleep(0.5)
+
+
 def _opened(home: Home) -> int | None:
     """The lock's file, made if need be and possible."""
     for flags in (os.O_RDONLY, os.O_RDONLY | os.O_CREAT):
         try:
-            return os.open(home.readers, flags, 0o644)
+            return os.open(str(home.readers), flags, 0o644)
         except OSError:
             continue
     return None
@@ -68,6 +93,12 @@ def _opened(home: Home) -> int | None:
 @contextmanager
 def alone(home: Home, wait: float) -> Iterator[bool]:
     """Keep new readers out; False if some are still at work after `wait` seconds."""
+    if isinstance(home.readers, S3Path):
+        with lease(
+            home.readers / _ALONE, wait, f"{home.root}: files are being removed by {{holder}}"
+        ):
+            yield _left(home.readers, time.monotonic() + wait)
+        return
     try:
         handle = os.open(home.readers, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
@@ -76,6 +107,15 @@ def alone(home: Home, wait: float) -> Iterator[bool]:
         yield _acquire(handle, time.monotonic() + wait)
     finally:
         os.close(handle)
+
+
+def _left(folder: S3Path, deadline: float) -> bool:
+    """Whether every reader has left before the deadline."""
+    while set(fresh(folder)) - {_ALONE}:
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.5)
+    return True
 
 
 def _acquire(handle: int, deadline: float) -> bool:

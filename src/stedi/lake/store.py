@@ -70,7 +70,7 @@ class Store:
             uri=URL.create(
                 "sqlite", database=str(file), query={"timeout": "30"}
             ).render_as_string(),
-            warehouse=f"file://{self.home.warehouse}",
+            warehouse=catalogs.warehouse(self.home),
             **{"py-io-impl": catalogs.FILE_IO},
         )
         event.listen(catalog.engine, "connect", _full_sync)
@@ -90,7 +90,7 @@ class Store:
         return Path(self._copied.name) / self.home.catalog.name
 
     def _make_catalog_file(self) -> None:
-        if any(self.home.warehouse.glob("*/*")):
+        if self.home.tables():
             raise LakeError(
                 f"{self.home.catalog}: the catalog is gone but the warehouse holds tables; "
                 "restore it from a backup, or choose another --lake and land the feeds again"
@@ -98,7 +98,7 @@ class Store:
         with sqlite3.connect(self.home.catalog) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
         connection.close()
-        sync_path(self.home.root)
+        sync_path(self.home.catalog.parent)
 
     def table(self, name: str) -> StoredTable:
         """The stored table of that bare name; it may not exist yet."""

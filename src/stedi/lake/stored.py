@@ -196,7 +196,8 @@ class StoredTable:
         The files are synced first. `summary` is kept with the snapshot, so what it says and
         what the table holds cannot come apart.
         """
-        sync_files(added, self.store.home.warehouse, self.store.settled)
+        self.store.home.confirm()
+        sync_files(added, self.store.home.root, self.store.settled)
         if self._draft is not None:
             self._stage(self._draft, added, summary, ())
             self._create()
@@ -245,7 +246,7 @@ class StoredTable:
                     update.add_column((name,), schemas.TYPES[kind])
             fields = schemas.fields(transaction.table_metadata.schema())
             added = write(self._target(fields))
-            sync_files(added, self.store.home.warehouse, self.store.settled)
+            sync_files(added, self.store.home.root, self.store.settled)
             self._stage(transaction, added, self.inherited(), None)
 
     def inherited(self) -> dict[str, str]:

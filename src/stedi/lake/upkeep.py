@@ -7,7 +7,6 @@ garbage for the next time.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
@@ -21,11 +20,12 @@ from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
 from pyiceberg.table.update.snapshot import ExpireSnapshots, ManageSnapshots
 
 from stedi.errors import LakeBusyError, LakeError
-from stedi.lake.durable import sync_path
+from stedi.lake.durable import remove_files, sync_path
 from stedi.lake.home import Home
 from stedi.lake.model import local
 from stedi.lake.policy import UpkeepPolicy
 from stedi.lake.stored import StoredTable
+from stedi.places import Place, S3Path, files_below, place
 
 METADATA_KEPT = 10
 _LOG_LIMIT = "write.metadata.previous-versions-max"
@@ -79,7 +79,7 @@ def expire(stored: StoredTable, versions: Collection[int], log_kept: int = METAD
 
 def garbage(
     stored: StoredTable, gone: Collection[int] = (), log_kept: int = METADATA_KEPT
-) -> dict[Path, int]:
+) -> dict[Place, int]:
     """Files in the table's folder that its metadata does not name, with their bytes.
 
     `gone` are versions to take as expired already, `log_kept` how many older metadata files
@@ -87,36 +87,28 @@ def garbage(
     not there: then nothing about the folder is certain.
     """
     table = stored.iceberg
-    present = _present(_folder(stored))
+    present = {file.path: file.size for file in files_below(_folder(stored))}
     if table is None:
         return present
     needed = _needed(table, frozenset(gone))
     if missing := needed - present.keys():
+        first = min(map(str, missing))
         raise LakeError(
-            f"{stored.contract.full_name}: {min(missing)} is missing, a version of the table "
-            "needs it; restore it from a backup; until then no file is removed"
+            f"{stored.contract.full_name}: {first} is missing, a version of the table needs it; "
+            "restore it from a backup; until then no file is removed"
         )
     named = needed | set(_older_metadata(table, log_kept, bool(gone)))
     return {path: size for path, size in present.items() if path not in named}
 
 
-def _folder(stored: StoredTable) -> Path:
+def _folder(stored: StoredTable) -> Place:
     if stored.iceberg is not None:
         return _local(stored.iceberg.metadata.location)
     contract = stored.contract
-    return stored.store.home.warehouse / contract.zone / contract.name
+    return stored.store.home.zone(contract.zone) / contract.name
 
 
-def _present(folder: Path) -> dict[Path, int]:
-    """Every file below a folder and its size; links are not followed."""
-    return {
-        path: path.lstat().st_size
-        for root, _, names in os.walk(folder)
-        for path in (Path(root, name) for name in names)
-    }
-
-
-def _needed(table: IcebergTable, gone: frozenset[int]) -> set[Path]:
+def _needed(table: IcebergTable, gone: frozenset[int]) -> set[Place]:
     """The current metadata file, and what its versions consist of."""
     metadata = table.metadata
     kept = [version for version in metadata.snapshots if version.snapshot_id not in gone]
@@ -143,27 +135,28 @@ def _statistics(metadata: TableMetadata, kept: Collection[int]) -> list[str]:
     return [entry.statistics_path for entry in entries if entry.snapshot_id in kept]
 
 
-def _older_metadata(table: IcebergTable, kept: int, coming: bool) -> list[Path]:
+def _older_metadata(table: IcebergTable, kept: int, coming: bool) -> list[Place]:
     """The last `kept` of the older metadata files; with a commit `coming`, one less."""
     names = [entry.metadata_file for entry in table.metadata.metadata_log]
     last = max(0, kept - (coming or len(names) > kept))
     return [_local(name) for name in names[max(0, len(names) - last) :]]
 
 
-def _local(location: str) -> Path:
-    """A location of the metadata as a path: file:///x, file:/x and /x are the same."""
-    path = Path(local(location))
-    if not path.is_absolute():
-        raise LakeError(f"{location}: not a local file; upkeep is for lakes in a local folder")
+def _local(location: str) -> Place:
+    """A location of the metadata as a place: file:///x, file:/x and /x are the same."""
+    path = place(local(location))
+    if isinstance(path, Path) and not path.is_absolute():
+        raise LakeError(f"{location}: neither a file of this machine nor on S3")
     return path
 
 
-def remove(stored: StoredTable, files: Mapping[Path, int]) -> None:
+def remove(stored: StoredTable, files: Mapping[Place, int]) -> None:
     """Remove files, and the folders below data/ that they leave empty, durably."""
     root = _folder(stored)
-    touched = {path.parent for path in files}
-    for path in files:
-        path.unlink(missing_ok=True)
+    remove_files(files)
+    if isinstance(root, S3Path):
+        return
+    touched = {path.parent for path in files if isinstance(path, Path)}
     for folder in sorted(touched, key=lambda path: len(path.parts), reverse=True):
         _remove_empty(folder, root, stored.store.settled)
 

@@ -20,6 +20,7 @@ from time import time_ns
 from stedi.errors import storage_error
 from stedi.feeds.raw import LONGEST_LINE, Damaged, RawFile, blocks, packed
 from stedi.landing.find import find
+from stedi.places import Place, is_remote, place
 
 GLANCE = 0.3  # seconds a file must stand still that may have arrived whole, by a rename
 PATIENCE = 30.0  # seconds a file that looks unfinished may stand still before it is taken
@@ -35,7 +36,7 @@ class LandingFolder:
     where they are few, seldom where they are many.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float]) -> None:
+    def __init__(self, path: Place, clock: Callable[[], float]) -> None:
         self.path = path
         self._clock = clock
         self._times: dict[str, int] = {}
@@ -47,7 +48,8 @@ class LandingFolder:
         if not stirring and started < self._again and self._times == _times(self._times):
             return None
         self._again = 0.0
-        self._times = _times(folder for folder, _, _ in os.walk(self.path))
+        if isinstance(self.path, Path):
+            self._times = _times(folder for folder, _, _ in os.walk(self.path))
         files = [file for found in find(self.path).feeds.values() for file in found]
         now = self._clock()
         self._again = now + IDLE_SHARE * (now - started)
@@ -74,7 +76,12 @@ class Form(Enum):
 
 
 def form_of(path: str) -> Form:
-    """What a file's end says, or its whole stream if it is compressed; OSError."""
+    """What a file's end says, or its whole stream if it is compressed; OSError.
+
+    An object of S3 is there whole or not at all.
+    """
+    if is_remote(path):
+        return Form.whole
     if packed(path):
         return _form_of_stream(path)
     with Path(path).open("rb") as file:
@@ -114,13 +121,13 @@ class Writers:
     grant none at all, so a refusal counts only on a device that has granted one before.
     """
 
-    def __init__(self, known: Path) -> None:
+    def __init__(self, known: Place) -> None:
         self._granting: set[int] = set()
         self.holds(str(known))
 
     def holds(self, path: str) -> bool:
         """True if a process of this machine has it open; False also if nobody can tell."""
-        if sys.platform != "linux":
+        if sys.platform != "linux" or is_remote(path):
             return False
         with Path(path).open("rb") as file:
             device = os.fstat(file.fileno()).st_dev
@@ -151,7 +158,7 @@ class _Arrival:
     def stands(self) -> bool:
         """Whether the file still is as it was found."""
         try:
-            stat = Path(self.file.path).stat()
+            stat = place(self.file.path).stat()
         except OSError:
             return False
         return (stat.st_size, stat.st_mtime_ns) == (self.file.size, self.file.modified)
@@ -163,7 +170,7 @@ class Arrivals:
     `settle` is how long a file must stand still, in seconds; `known` a file that nobody writes.
     """
 
-    def __init__(self, settle: float, known: Path, said: Callable[[str], None]) -> None:
+    def __init__(self, settle: float, known: Place, said: Callable[[str], None]) -> None:
         self._settle = settle
         self._patience = max(PATIENCE, settle)
         self._writers = Writers(known)

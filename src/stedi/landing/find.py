@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from stedi.contract import load_tables
 from stedi.errors import UsageError
 from stedi.feeds.raw import RawFile
+from stedi.places import Place, S3Path
 
 ENDINGS = tuple(
     kind + packed for kind in (".json", ".jsonl", ".ndjson") for packed in ("", ".gz", ".zst")
@@ -29,25 +30,58 @@ class Delivery:
         return Delivery(feeds, self.ignored)
 
 
-def find(landing: Path) -> Delivery:
+def find(landing: Place) -> Delivery:
     """All delivered files below `landing`, by path; UsageError if no feed folder is there."""
     feeds = [table.feed for table in load_tables().values() if table.feed]
+    refuse_no_folder(landing)
+    delivery = Delivery({feed: [] for feed in feeds})
+    into = _from_s3 if isinstance(landing, S3Path) else _from_disk
+    if not into(landing, feeds, delivery):  # type: ignore[arg-type]
+        raise UsageError(
+            f"{landing}: no folder named {', '.join(sorted(feeds))} in it; "
+            "give --landing the folder above them"
+        )
+    return delivery
+
+
+def refuse_no_folder(landing: Place) -> None:
+    """UsageError if there is no folder to land from."""
     if not landing.is_dir():
         kind = "not a folder" if landing.exists() else "no such folder"
         raise UsageError(f"{landing}: {kind}; give --landing the folder that holds the feeds")
-    delivery = Delivery({feed: [] for feed in feeds})
+
+
+def _from_s3(landing: S3Path, feeds: list[str], delivery: Delivery) -> bool:
+    """Sort in what one listing tells; whether there is a folder of a feed."""
+    seen = False
+    for path, stat in landing.below():
+        inner = path.parts[len(landing.parts) : -1]
+        feed = _feed_of((landing.name or landing.bucket, *inner), feeds)
+        if not feed or any(part.startswith((".", "_")) for part in inner):
+            continue
+        seen = True
+        name = path.key.rpartition("/")[2]
+        if name.lower().endswith(ENDINGS) and not name.startswith((".", "_")):
+            delivery.feeds[feed].append(RawFile(str(path), stat.st_size, stat.st_mtime_ns))
+        elif name and not name.startswith((".", "_")):
+            delivery.ignored.append(str(path))
+    return seen
+
+
+def _from_disk(landing: Path, feeds: list[str], delivery: Delivery) -> bool:
+    """Sort in every file; whether there is a folder of a feed."""
     seen = False
     for folder, feed in _feed_folders(landing.resolve(), feeds):
         seen = True
         for entry in sorted(os.scandir(folder), key=lambda e: e.name):
             if _is_file(entry) and not entry.name.startswith((".", "_")):
                 _sort_in(entry, feed, delivery)
-    if not seen:
-        raise UsageError(
-            f"{landing}: no folder named {', '.join(sorted(feeds))} in it; "
-            "give --landing the folder above them"
-        )
-    return delivery
+    return seen
+
+
+def _feed_of(folders: Sequence[str], feeds: list[str]) -> str | None:
+    """The feed of the nearest folder named after one."""
+    return next((name.lower() for name in reversed(folders) if name.lower() in feeds), None)
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
@@ -85,7 +119,6 @@ def _feed_folders(landing: Path, feeds: list[str]) -> Iterator[tuple[str, str]]:
             continue
         seen.add((stat.st_dev, stat.st_ino))
         inner[:] = sorted(name for name in inner if not name.startswith((".", "_")))
-        parts = Path(folder).relative_to(landing.parent).parts
-        feed = next((part.lower() for part in reversed(parts) if part.lower() in feeds), None)
+        feed = _feed_of(Path(folder).relative_to(landing.parent).parts, feeds)
         if feed:
             yield folder, feed

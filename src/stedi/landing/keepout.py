@@ -12,13 +12,12 @@ import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import pyarrow.parquet as pq
-
 from stedi.engines.base import Engine, KeepOutTask, KeptOut, Landed
 from stedi.errors import LakeError
 from stedi.lake.durable import remove_files
-from stedi.lake.home import hmac_pads
+from stedi.lake.keys import hmac_pads
 from stedi.lake.model import DataFile, Source, Target
+from stedi.lake.parquet import rows
 from stedi.lake.store import Store
 
 KEY_CHECK = "stedi.key"
@@ -27,8 +26,7 @@ KEY_CHECK = "stedi.key"
 def fingerprints(store: Store) -> list[str]:
     """Everybody and every device that must not come in again."""
     files = store.table("forgotten").source().files
-    tables = [pq.read_table(file.path, columns=["fingerprint"]) for file in files]
-    return sorted({text for table in tables for text in table["fingerprint"].to_pylist()})
+    return sorted({row["fingerprint"] for row in rows(files, ["fingerprint"])})
 
 
 def key_of(store: Store) -> bytes:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 from stedi.contract import Column, load_tables
 from stedi.engines.arrow import write_rows
@@ -22,6 +21,7 @@ from stedi.landing import ledger
 from stedi.landing.find import Delivery
 from stedi.landing.keepout import Keepout
 from stedi.landing.progress import Meter, Progress
+from stedi.places import place
 
 _PACKED = 8  # a compressed file counts as so many times its size
 
@@ -225,7 +225,7 @@ def _unchanged(files: Sequence[Inspected]) -> None:
     """Refuse a file that was written while it was read: its counts would not be its own."""
     for entry in files:
         try:
-            stat = Path(entry.file.path).stat()
+            stat = place(entry.file.path).stat()
         except OSError as error:
             raise storage_error(error, entry.file.path) from error
         if (stat.st_size, stat.st_mtime_ns) != (entry.file.size, entry.file.modified):

@@ -12,12 +12,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-import pyarrow.parquet as pq
-
 from stedi.contract import load_tables
 from stedi.engines.base import Engine
 from stedi.feeds.raw import RawFile
 from stedi.lake.model import DataFile, Source, Target
+from stedi.lake.parquet import read
 from stedi.lake.store import Store
 
 BATCH = "stedi.batch"
@@ -96,7 +95,7 @@ def _all(store: Store) -> Iterator[Entry]:
 @lru_cache(maxsize=64)
 def _read(path: str) -> tuple[Entry, ...]:
     """The rows of one data file, which never changes: a run asks for them several times."""
-    rows = pq.read_table(path, partitioning=None).to_pylist()
+    rows = read(path).to_pylist()
     return tuple(Entry(**{k: v for k, v in row.items() if v is not None}) for row in rows)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -18,6 +17,7 @@ from stedi.engines.base import Engine
 from stedi.errors import StorageError
 from stedi.lake.durable import remove_files
 from stedi.lake.model import DataFile, Query, Source, Target
+from stedi.lake.parquet import writer
 from stedi.lake.store import Store
 from stedi.lake.stored import StoredTable
 from stedi.landing import ledger
@@ -97,9 +97,7 @@ def compact(table: StoredTable, engine: Engine, together: Sequence[list[DataFile
 
 
 def _new_path(target: Target) -> str:
-    folder = Path(target.location)
-    folder.mkdir(parents=True, exist_ok=True)
-    return str(folder / f"{uuid4().hex}.parquet")
+    return f"{target.location}/{uuid4().hex}.parquet"
 
 
 def _rewrite(engine: Engine, source: Source, path: str) -> None:
@@ -121,17 +119,16 @@ def _order(name: str) -> str:
 def _write(batches: pa.RecordBatchReader, schema: pa.Schema, path: str) -> int:
     """Write batches as one file, a bounded number of rows at a time; how many there were."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     held: list[pa.RecordBatch] = []
     rows = 0
-    with pq.ParquetWriter(path, schema, compression="snappy") as writer:
+    with writer(path, schema) as file:
         for batch in batches:
             held.append(batch)
             rows += batch.num_rows
             if sum(b.num_rows for b in held) >= _GROUP_ROWS:
-                writer.write_table(pa.Table.from_batches(held).cast(schema))
+                file.write_table(pa.Table.from_batches(held).cast(schema))
                 held = []
         if held:
-            writer.write_table(pa.Table.from_batches(held).cast(schema))
+            file.write_table(pa.Table.from_batches(held).cast(schema))
     return rows

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from stedi.contract import load_tables
 from stedi.engines.base import Engine
@@ -23,6 +22,7 @@ from stedi.lake.store import Store
 from stedi.landing import ledger
 from stedi.maintain.compact import compact, groups
 from stedi.maintain.visits import note
+from stedi.places import Place
 from stedi.refresh.bookmark import needed
 
 READERS_WAIT = 3.0  # seconds
@@ -55,7 +55,7 @@ class _Plan:
 
     together: list[list[DataFile]]
     versions: list[int]
-    garbage: Mapping[Path, int]
+    garbage: Mapping[Place, int]
 
     def done(self, name: str, removed: bool) -> TableUpkeep:
         return TableUpkeep(
@@ -155,7 +155,7 @@ def _expirable(store: Store) -> dict[str, list[int]]:
 
 
 def _remove(
-    store: Store, garbage: Mapping[str, Mapping[Path, int]], wait: float, anyway: bool = False
+    store: Store, garbage: Mapping[str, Mapping[Place, int]], wait: float, anyway: bool = False
 ) -> bool:
     """Remove files once no reader is at work; whether they are gone."""
     if not any(garbage.values()):

@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 from stedi.contract import load_tables
 from stedi.lake.durable import write_durably
 from stedi.lake.home import Home
 from stedi.lake.store import Store
+from stedi.places import Place
 
 GROWTH = 64  # files that a table may gain between two visits
 
@@ -67,7 +67,7 @@ def note(store: Store) -> None:
     write_durably(_file(store.home), json.dumps(asdict(_now(store))) + "\n")
 
 
-def _file(home: Home) -> Path:
+def _file(home: Home) -> Place:
     return home.root / "maintained"
 
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-
-import pyarrow.parquet as pq
 
 from stedi.contract import Table, load_tables
 from stedi.engines.base import Engine
@@ -15,10 +12,12 @@ from stedi.errors import UsageError
 from stedi.feeds.raw import read_lines
 from stedi.feeds.told import serials
 from stedi.lake.model import Query
+from stedi.lake.parquet import rows
 from stedi.lake.store import Store
 from stedi.landing import ledger
 from stedi.landing.keepout import fingerprints, key_of
 from stedi.people import belong_to, fingerprint, people_of, quoted, spelled
+from stedi.places import place
 from stedi.subject.tables import condition
 
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
@@ -105,20 +104,16 @@ def known_again(store: Store, batch: Batch) -> Batch:
 
     Only fingerprints of those are kept, and no landed record of theirs names them any more.
     """
-    rows = [
-        row
-        for file in store.table("forgotten").source().files
-        for row in pq.read_table(file.path, partitioning=None).to_pylist()
-    ]
-    if not rows:
+    told = rows(store.table("forgotten").source().files)
+    if not told:
         return batch
     key = key_of(store)
     prints = {fingerprint(key, "person", person) for person in batch.people}
-    erasures = {row["erasure"] for row in rows if row["fingerprint"] in prints}
-    known = {row["fingerprint"] for row in rows if row["erasure"] in erasures}
+    erasures = {row["erasure"] for row in told if row["fingerprint"] in prints}
+    known = {row["fingerprint"] for row in told if row["erasure"] in erasures}
     files = _kept_out(store) if known else []
-    told = {one for file in files if Path(file).exists() for one in _told(file)}
-    again = {one for one in told if fingerprint(key, "device", one) in known}
+    named = {one for file in files if place(file).exists() for one in _told(file)}
+    again = {one for one in named if fingerprint(key, "device", one) in known}
     return replace(batch, devices=sorted({*batch.devices, *again}))
 
 

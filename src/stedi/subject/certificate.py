@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import cast
 
-import pyarrow.parquet as pq
-
 from stedi.engines.arrow import write_rows
 from stedi.erasure.journal import Journal, Removed, where
 from stedi.erasure.needles import Kind, Needle, Needles
 from stedi.erasure.search import Proof, search
 from stedi.lake.home import Home
 from stedi.lake.model import DataFile
+from stedi.lake.parquet import rows
 from stedi.lake.store import Store
 from stedi.landing.keepout import KEY_CHECK, check_of, key_of
 from stedi.people import fingerprint, pseudonym
@@ -26,7 +25,7 @@ def keep_out(store: Store, journal: Journal) -> None:
     table.ensure()
     if not _holds(table.source().files, journal.erasure):
         key = key_of(store)
-        rows = [
+        prints = [
             {
                 "fingerprint": fingerprint(key, kind, value),
                 "kind": kind,
@@ -38,20 +37,28 @@ def keep_out(store: Store, journal: Journal) -> None:
             if value.strip()
         ]
         summary = {"stedi.run": journal.erasure, KEY_CHECK: check_of(key)}
-        table.publish([write_rows(rows, table.target())], summary)
+        table.publish([write_rows(prints, table.target())], summary)
 
 
 def _holds(files: Sequence[DataFile], erasure: str) -> bool:
-    found = (pq.read_table(file.path, columns=["erasure"])["erasure"] for file in files)
-    return any(erasure in column.to_pylist() for column in found)
+    return any(row["erasure"] == erasure for row in rows(files, ["erasure"]))
 
 
 def prove(home: Home, journal: Journal) -> Proof:
-    """Decode and search every file under the lake but the journal, which goes last."""
+    """Decode and search every file of the lake but its lock and the journal, which goes last."""
     wanted = [Needle(cast(Kind, kind), value) for kind, value in journal.identifiers]
     wanted += [Needle("serial", pseudonym(home.key(), person)) for person in journal.people]
-    skipped = where(home)
-    return search(home.root, Needles(wanted), skip=lambda path: path == skipped)
+    skipped = {where(home), home.root / "lock"}
+    leases = home.readers
+    found = [
+        search(
+            folder,
+            Needles(wanted),
+            skip=lambda path: path in skipped or path.parent == leases,
+        )
+        for folder in home.folders
+    ]
+    return sum(found[1:], found[0])
 
 
 def publish(store: Store, journal: Journal, proof: Proof) -> None:
@@ -60,12 +67,12 @@ def publish(store: Store, journal: Journal, proof: Proof) -> None:
     table.ensure()
     if _holds(table.source().files, journal.erasure):
         return
-    rows = [_row(journal, "removed", *place) for place in sorted(journal.removed.items())]
+    told = [_row(journal, "removed", *place) for place in sorted(journal.removed.items())]
     searched = _row(journal, "searched", "the lake", Removed(proof.files, 0, proof.bytes_searched))
     key = key_of(store)
     prints = [fingerprint(key, "person", person) for person in journal.people]
-    rows.append(searched | {"found": len(proof.findings), "fingerprints": json.dumps(prints)})
-    table.publish([write_rows(rows, table.target())], {"stedi.run": journal.erasure})
+    told.append(searched | {"found": len(proof.findings), "fingerprints": json.dumps(prints)})
+    table.publish([write_rows(told, table.target())], {"stedi.run": journal.erasure})
 
 
 def _row(journal: Journal, step: str, place: str, counts: Removed) -> dict[str, object]:

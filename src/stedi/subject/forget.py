@@ -13,13 +13,15 @@ from dataclasses import dataclass
 
 from stedi.contract import load_tables, refresh_order
 from stedi.engines.base import Engine, Erased, Params
+from stedi.erasure import versions
 from stedi.erasure.journal import Journal, Removed, pending, same_people
 from stedi.erasure.search import Proof
 from stedi.errors import UsageError
-from stedi.lake.home import open_home
+from stedi.lake.home import Home, open_home
 from stedi.lake.naming import lake_errors
 from stedi.lake.store import Store
 from stedi.maintain import expire_all
+from stedi.places import S3Path, place
 from stedi.refresh.bookmark import account_of
 from stedi.refresh.record import last_recorded, published_after, record
 from stedi.refresh.tables import refresh_tables
@@ -96,12 +98,22 @@ def forget(
             _remove(store, engine, params, journal, raw, tell)
         tell("removing older versions and files that nothing refers to")
         expire_all(store)
+        _remove_past(store.home, journal)
         tell("searching every file of the lake")
         proof = certificate.prove(store.home, journal)
         if not proof.findings:
             certificate.publish(store, journal, proof)
             journal.clear(store.home)
         return Forgotten(journal.erasure, len(journal.people), journal.removed, proof)
+
+
+def _remove_past(home: Home, journal: Journal) -> None:
+    """Older versions of objects of the lake, and of the delivered files, where S3 keeps them."""
+    for folder in home.folders:
+        if isinstance(folder, S3Path):
+            versions.purge(folder)
+    delivered = (place(path) for paths in journal.delivered.values() for path in paths)
+    versions.without_past(path for path in delivered if isinstance(path, S3Path))
 
 
 def _open(

@@ -7,19 +7,21 @@ import time
 from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from threading import Lock
 
 from stedi.contract import Table, load_tables
+from stedi.erasure.hits import Hits, Rewritten, hits
 from stedi.erasure.journal import Journal
 from stedi.erasure.needles import Needle, Needles
 from stedi.erasure.pool import each
-from stedi.erasure.raw import Hits, Rewritten, hits, rewrite_without, unwritable
+from stedi.erasure.raw import rewrite_without, unwritable
+from stedi.erasure.versions import leftovers
 from stedi.errors import StorageError
 from stedi.feeds.judge import Judge as WellFormed
 from stedi.feeds.told import UNMISTAKABLE, matched
 from stedi.lake.store import Store
 from stedi.landing.ledger import landing_table
+from stedi.places import Place, S3Path, place
 
 
 class RawFiles:
@@ -33,6 +35,9 @@ class RawFiles:
 
     def check_writable(self) -> None:
         """StorageError that names the files which cannot be rewritten; nothing is changed."""
+        for folder in self._home.folders:
+            if isinstance(folder, S3Path):
+                next(leftovers(folder), None)  # a right that is missing shows now
         refused = unwritable(path for paths in self._present().values() for path in paths)
         if refused:
             raise StorageError(
@@ -44,7 +49,7 @@ class RawFiles:
     def missing(self) -> list[str]:
         """Files that held lines of theirs and are no longer where they were delivered."""
         paths = (path for paths in self._journal.delivered.values() for path in paths)
-        return [path for path in paths if not Path(path).exists()]
+        return [path for path in paths if not place(path).exists()]
 
     def look(self) -> dict[str, dict[str, Hits]]:
         """Their lines by feed and path of the file; each is read once, nothing is changed.
@@ -54,7 +59,7 @@ class RawFiles:
         if not self._found:
             for feed, paths in self._present().items():
                 work = partial(hits, needles=self._needles(feed), mine=self._judge(feed))
-                found = each(work, map(Path, paths))
+                found = each(work, map(place, paths))
                 self._found[feed] = dict(zip(paths, found, strict=True))
         return self._found
 
@@ -64,10 +69,10 @@ class RawFiles:
         for feed, found in self.look().items():
             needles = self._needles(feed)
             work = partial(self._cut, needles=needles, found=found)
-            done |= zip(found, each(work, map(Path, found)), strict=True)
+            done |= zip(found, each(work, map(place, found)), strict=True)
         return {path: file for path, file in done.items() if file is not None}
 
-    def _cut(self, path: Path, needles: Needles, found: Mapping[str, Hits]) -> Rewritten | None:
+    def _cut(self, path: Place, needles: Needles, found: Mapping[str, Hits]) -> Rewritten | None:
         hit = found[str(path)]
         if hit.spans:
             with self._saving:  # before it is replaced: afterwards nobody could count them
@@ -78,7 +83,7 @@ class RawFiles:
     def _present(self) -> dict[str, list[str]]:
         """The files that are still where they were delivered, by feed."""
         return {
-            feed: [path for path in paths if Path(path).exists()]
+            feed: [path for path in paths if place(path).exists()]
             for feed, paths in self._journal.delivered.items()
         }
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
-
-import pyarrow.parquet as pq
 
 from stedi.account import Trail, sources_of, trails
 from stedi.contract import Table
 from stedi.engines.base import Engine, Params
 from stedi.lake.model import Source
+from stedi.lake.parquet import rows
 from stedi.lake.store import Store
 from stedi.landing.keepout import key_of
 from stedi.people import fingerprint
+from stedi.places import place
 from stedi.subject.held import Held, held, rows_of, run_time, shared_rows
 from stedi.subject.who import Consent, Person, consent, who
 
@@ -104,8 +103,9 @@ def _forgotten(store: Store, address: str) -> datetime | None:
     if not files:
         return None
     mine = fingerprint(key_of(store), "person", address)
-    rows = [row for file in files for row in pq.read_table(file.path).to_pylist()]
-    return min((row["forgotten"] for row in rows if row["fingerprint"] == mine), default=None)
+    return min(
+        (row["forgotten"] for row in rows(files) if row["fingerprint"] == mine), default=None
+    )
 
 
 def _delivered(tables: Sequence[Held]) -> list[Delivered]:
@@ -128,6 +128,6 @@ def _delivered(tables: Sequence[Held]) -> list[Delivered]:
 
 def _exists(file: str) -> bool:
     try:
-        return Path(file).is_file()
+        return place(file).is_file()
     except (OSError, ValueError):
         return False

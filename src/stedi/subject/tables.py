@@ -5,20 +5,22 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
+from typing import Any, cast
 
 from stedi.contract import Table, load_tables
 from stedi.engines.arrow import write_rows
 from stedi.engines.base import Engine
+from stedi.erasure.hits import Rewritten
 from stedi.erasure.journal import Journal, Removed
 from stedi.erasure.needles import Needles
-from stedi.erasure.raw import Rewritten
+from stedi.erasure.objects import of_this
 from stedi.feeds.raw import read_lines
 from stedi.lake.model import VERSION, Query
 from stedi.lake.store import Store
 from stedi.landing import ledger
 from stedi.landing.ledger import Entry
 from stedi.people import quoted, spelled
+from stedi.places import Place, place
 from stedi.subject.raw import needles_of
 
 ERASURE = "stedi.erasure"
@@ -119,19 +121,21 @@ def _mended(old: Entry, cut: Rewritten | None, landed: int, quarantined: int) ->
 
     Lines that are neither landed nor quarantined are those that were kept out.
     """
-    path = Path(old.file)
+    path = place(old.file)
     lines = landed + quarantined + old.forgotten
-    if not path.exists() or path.stat().st_mtime_ns != old.modified:
+    if not of_this(path, old.modified):
         return replace(old, lines=lines, quarantined=quarantined)
     if cut is not None:
-        size, checksum, lines = cut.size, cut.sha256, cut.lines_left
+        size, modified, checksum, lines = cut.size, cut.modified, cut.sha256, cut.lines_left
     else:
-        size, checksum = path.stat().st_size, _checksum(path)
+        stat, checksum = path.stat(), _checksum(path)
+        size, modified = stat.st_size, stat.st_mtime_ns
         lines = sum(len(batch.numbers) for batch in read_lines(old.file))
     kept_out = max(lines - landed - quarantined, 0)
     return replace(
         old,
         size=size,
+        modified=modified,
         checksum=checksum,
         lines=landed + quarantined + kept_out,
         quarantined=quarantined,
@@ -139,9 +143,9 @@ def _mended(old: Entry, cut: Rewritten | None, landed: int, quarantined: int) ->
     )
 
 
-def _checksum(path: Path) -> str:
+def _checksum(path: Place) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(cast(Any, file), "sha256").hexdigest()
 
 
 def _exchange(store: Store, engine: Engine, entries: Sequence[Entry]) -> None:

@@ -12,7 +12,8 @@ import pytest
 from stedi.contract import load_tables
 from stedi.errors import LakeError
 from stedi.lake.catalog import connect, identifier, location, spark_properties
-from stedi.lake.home import Home, create
+from stedi.lake.home import Home
+from stedi.lake.making import create
 from stedi.lake.policy import CatalogPolicy
 
 REST = CatalogPolicy("rest", "http://catalog:8181/", warehouse="w", prefix="a_", scope="s")

@@ -29,9 +29,11 @@ from stedi.engines.duckdb.forgotten import keep_out, without_rows
 from stedi.engines.duckdb.loose import as_text
 from stedi.engines.duckdb.session import (
     TYPES,
+    close,
     connect,
     literal,
     rows_of,
+    seeing_s3,
     storage_errors,
 )
 from stedi.engines.duckdb.sql import DuckDBSession
@@ -62,8 +64,12 @@ class DuckDBEngine:
         self._scratch = scratch
 
     @cached_property
-    def _connection(self) -> duckdb.DuckDBPyConnection:
+    def _database(self) -> duckdb.DuckDBPyConnection:
         return connect(self._memory, self._scratch, self._threads)
+
+    @property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        return seeing_s3(self._database)
 
     @property
     def _session(self) -> DuckDBSession:
@@ -154,6 +160,6 @@ class DuckDBEngine:
 
     def close(self) -> None:
         """Let go of the database and what it spilled."""
-        if "_connection" in self.__dict__:
-            self._connection.close()
+        if database := self.__dict__.pop("_database", None):
+            close(database)
         shutil.rmtree(self._scratch, ignore_errors=True)

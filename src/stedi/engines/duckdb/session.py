@@ -14,10 +14,14 @@ import duckdb
 from stedi.engines.sql.session import name
 from stedi.errors import StediError, StorageError, storage_error
 from stedi.lake.model import Field, Source
+from stedi.places import aws, is_remote
 
 # People, devices and files repeat, readings do not: giving up on a dictionary early takes two
 # fifths off the time to write them.
 DICTIONARY_LIMIT = 4096
+
+# The last line of what a file system lent by Python raised.
+_LENT = re.compile(r"^(?:OSError|\w*\.?(?:\w+)Error): (.*)$", re.MULTILINE)
 
 TYPES = {
     "string": "VARCHAR",
@@ -50,6 +54,22 @@ def connect(memory: str, scratch: Path, threads: int | None = None) -> duckdb.Du
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_progress_bar = false")
     return connection
+
+
+def seeing_s3(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """The connection, which can read and write s3:// if this process has to do with any."""
+    if aws.used():
+        from stedi.engines.duckdb.remote import see_s3
+
+        see_s3(connection)
+    return connection
+
+
+def close(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let go of the database; what Python lent it would be told of as leaked otherwise."""
+    for lent in connection.list_filesystems():
+        connection.unregister_filesystem(lent)
+    connection.close()
 
 
 def literal(text: str) -> str:
@@ -113,6 +133,8 @@ def storage_errors(where: str) -> Iterator[None]:
             raise storage_error(OSError(errno.ENOSPC, "no space"), where) from error
         if isinstance(error, duckdb.IOException):
             raise StorageError(f"{where}: {error}; check the disk and run again") from error
+        if lent := _LENT.findall(str(error)):
+            raise StorageError(f"{where}: {lent[-1]}; run again") from error
         raise
 
 
@@ -120,6 +142,8 @@ def _out_of_space(error: duckdb.Error, where: str) -> bool:
     text = str(error).lower()
     if "no space left" in text:
         return True
+    if is_remote(where):
+        return False
     folder = next((p for p in (Path(where), *Path(where).parents) if p.exists()), Path("/"))
     short = shutil.disk_usage(folder).free < (1 << 20)
     return short and isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException)

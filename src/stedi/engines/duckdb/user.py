@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from stedi.contract import load_tables
-from stedi.engines.duckdb.session import connect, interruptions, literal, rows_of
+from stedi.engines.duckdb.session import connect, interruptions, literal, rows_of, seeing_s3
 from stedi.engines.sql.session import name
 from stedi.errors import QueryError, StorageError
 from stedi.lake.model import Query
@@ -20,7 +20,7 @@ BATCH_ROWS = 50_000
 
 def run(memory: str, scratch: Path, query: Query) -> pa.RecordBatchReader:
     """Stream the rows of one SELECT; QueryError says what is wrong with it."""
-    connection = connect(memory, scratch)
+    connection = seeing_s3(connect(memory, scratch))
     with query_errors():
         relation = relate(connection, query)
         _close_off(connection, query)
@@ -82,7 +82,7 @@ def _make_views(connection: duckdb.DuckDBPyConnection, query: Query) -> None:
 
 def copy_to(memory: str, scratch: Path, query: Query, path: Path) -> int:
     """Write the result to a .parquet or .csv file; the number of rows."""
-    connection = connect(memory, scratch)
+    connection = seeing_s3(connect(memory, scratch))
     kind = path.suffix.lstrip(".").lower()
     options = "FORMAT csv, HEADER" if kind == "csv" else "FORMAT parquet, COMPRESSION zstd"
     with query_errors():

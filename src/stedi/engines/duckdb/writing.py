@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
-from pathlib import Path
 from uuid import uuid4
 
 import duckdb
 
 from stedi.engines.duckdb.session import copy_options, literal, storage_errors
 from stedi.engines.sql.session import name
+from stedi.lake.durable import remove_files
 from stedi.lake.layout import bucket_numbers
 from stedi.lake.model import DataFile, Target
+from stedi.places import place, remove_tree
 
 
 def write(
@@ -27,7 +27,7 @@ def write(
     The SELECT has the target's columns, by name and in their types. Where the table has
     buckets, so have the files. Nothing is left behind on an error.
     """
-    folder = Path(target.location) / uuid4().hex
+    folder = place(target.location) / uuid4().hex
     columns = ", ".join(name(field.name) for field in target.fields)
     spread = "PER_THREAD_OUTPUT"
     if by_day or target.buckets:
@@ -47,7 +47,7 @@ def write(
                 dict(params or {}),
             ).fetchall()
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
         raise
     return _kept([DataFile(path, count, size) for path, count, size, *_ in rows])
 
@@ -69,7 +69,5 @@ def _with_buckets(connection: duckdb.DuckDBPyConnection, select: str, target: Ta
 
 
 def _kept(files: list[DataFile]) -> list[DataFile]:
-    for file in files:
-        if file.rows == 0:
-            Path(file.path).unlink(missing_ok=True)
+    remove_files(file.path for file in files if file.rows == 0)
     return [file for file in files if file.rows]

@@ -1,0 +1,156 @@
+"""Locks of a lake on S3: objects that say who holds them, renewed as long as the holder lives.
+
+S3 writes an object under a condition (that there is none, or that it is still the one that was
+seen), so one of two who try gets it. Nobody takes it away from a process that dies: a lease that
+was not renewed for LASTS seconds, by the storage's own clock, is anybody's. A holder that slept
+through that finds out before it publishes (`confirm`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from threading import Event, Thread
+from typing import Any
+
+from stedi.errors import LakeBusyError, storage_error
+from stedi.places import S3Path
+
+LASTS = 60.0  # seconds
+_BEAT = 10.0
+_LOOK = 0.5  # seconds between two looks at a lease that somebody holds
+
+_held: dict[S3Path, Lease] = {}
+
+
+class Lease:
+    """A lease of this process, renewed in the background until it is let go."""
+
+    def __init__(self, path: S3Path) -> None:
+        self.path = path
+        self._etag = ""
+        self._ended = Event()
+        self._beats = Thread(target=self._renew, name=f"lease {path}", daemon=True)
+
+    def take(self) -> bool:
+        """Whether it is ours now; PermissionError where nothing can be written."""
+        try:
+            self._etag = self._write(IfNoneMatch="*")
+        except FileExistsError:
+            if not self._take_over():
+                return False
+        self._beats.start()
+        return True
+
+    def _write(self, **condition: str) -> str:
+        """Each time another content: an etag tells who wrote it last, and when."""
+        told = {"holder": holder(), "beat": secrets.token_hex(8)}
+        return self.path.write_bytes(json.dumps(told).encode(), **condition)
+
+    def _take_over(self) -> bool:
+        """A lease whose holder is gone, unless somebody is faster."""
+        try:
+            found = self.path.ask("head_object", Key=self.path.key)
+            if age(found, found["LastModified"]) < LASTS:
+                return False
+            self._etag = self._write(IfMatch=found["ETag"])
+        except (FileNotFoundError, FileExistsError):
+            return False
+        return True
+
+    def _renew(self) -> None:
+        while not self._ended.wait(_BEAT):
+            try:
+                self._etag = self._write(IfMatch=self._etag)
+            except (FileNotFoundError, FileExistsError):
+                return  # somebody else's by now: `confirm` says so
+            except OSError:
+                continue  # the storage is away: it is ours until somebody takes it
+
+    def confirm(self) -> None:
+        """LakeBusyError if somebody else has taken it meanwhile."""
+        if not self._ours():
+            raise LakeBusyError(
+                f"{self.path}: this process was away for more than {LASTS:.0f} s and another took "
+                "the lake over; nothing more was published, run again"
+            )
+
+    def _ours(self) -> bool:
+        for _ in range(2):  # a renewal may come between the two looks
+            before = self._etag
+            try:
+                if self.path.stat().etag == self._etag or before != self._etag:
+                    return True
+            except FileNotFoundError:
+                return False
+        return False
+
+    def let_go(self) -> None:
+        """It is free; if the storage is away, once it has run out."""
+        self._ended.set()
+        self._beats.join()
+        with suppress(OSError):
+            if self._ours():
+                self.path.unlink(missing_ok=True)
+
+
+def holder() -> str:
+    """Who holds a lease, for people: machine and process."""
+    return f"{platform.node()} process {os.getpid()}"
+
+
+def age(answer: Any, modified: datetime) -> float:
+    """Seconds since an object was written, by the clock of the storage alone."""
+    now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    return (now - modified).total_seconds()
+
+
+def fresh(folder: S3Path) -> Iterator[str]:
+    """The names of leases in a folder whose holders live."""
+    answer = folder.ask("list_objects_v2", Prefix=f"{folder.key}/")
+    for entry in answer.get("Contents", []):
+        if age(answer, entry["LastModified"]) < LASTS:
+            yield str(entry["Key"]).rpartition("/")[2]
+
+
+@contextmanager
+def lease(path: S3Path, wait: float, busy: str) -> Iterator[None]:
+    """Hold a lease; LakeBusyError, `busy` with {holder}, after `wait` seconds."""
+    mine = Lease(path)
+    deadline = time.monotonic() + wait
+    try:
+        while not mine.take():
+            if time.monotonic() >= deadline:
+                raise LakeBusyError(busy.format(holder=_holder_of(path)))
+            time.sleep(_LOOK)
+    except OSError as error:
+        raise storage_error(error, str(path)) from error
+    _held[path] = mine
+    try:
+        yield
+    finally:
+        _held.pop(path, None)
+        mine.let_go()
+
+
+def _holder_of(path: S3Path) -> str:
+    try:
+        return str(json.loads(path.read_bytes())["holder"])
+    except (OSError, ValueError, KeyError):
+        return "unknown"
+
+
+def confirm(path: S3Path) -> None:
+    """LakeBusyError if this process held a lease there and has lost it."""
+    if path in _held:
+        try:
+            _held[path].confirm()
+        except OSError as error:
+            raise storage_error(error, str(path)) from error

@@ -1,0 +1,122 @@
+"""AWS as boto3 finds it: credentials, region and endpoints the usual ways.
+
+Nothing of AWS is imported before something is asked of it; `import stedi` needs no boto3.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache, lru_cache
+from typing import Any
+
+from stedi.errors import StorageError, UsageError
+
+ATTEMPTS = 6  # of a request, with growing pauses: some 15 seconds in all
+CONNECTING = 5  # seconds
+READING = 60  # seconds without a byte
+
+_MISSING = frozenset({"404", "NoSuchKey", "NotFound", "NoSuchVersion"})
+_REFUSED = frozenset(
+    {
+        "401",
+        "403",
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthorizationHeaderMalformed",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "Forbidden",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidToken",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+_SIGN_IN = "check AWS_ACCESS_KEY_ID, AWS_PROFILE and the rest of the credentials, and their rights"
+
+
+def client(service: str, region: str = "") -> Any:
+    """A client of a service, one a process; UsageError if boto3 is not installed."""
+    return _client(service, region, os.getpid())
+
+
+def used() -> bool:
+    """Whether this process has had to do with AWS or S3."""
+    return _client.cache_info().currsize > 0
+
+
+@cache
+def _client(service: str, region: str, process: int) -> Any:
+    try:
+        import boto3
+        from botocore.config import Config
+    except ImportError as error:
+        raise UsageError(
+            f"S3 and AWS need boto3 ({error}); pip install 'stedi-lakehouse[aws]'"
+        ) from error
+    retries: Any = {"mode": "standard", "total_max_attempts": ATTEMPTS}
+    settings = Config(retries=retries, connect_timeout=CONNECTING, read_timeout=READING)
+    with aws_errors(service):
+        session = boto3.session.Session()
+        found = region or session.region_name or "us-east-1"
+        made: Any = session.client(service, region_name=found, config=settings)
+    return made
+
+
+@contextmanager
+def aws_errors(where: str) -> Iterator[None]:
+    """Turn what boto3 raises into an OSError: missing, refused, taken, or not to be reached."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        raise _answered(error.response, where) from error
+    except BotoCoreError as error:
+        raise ConnectionError(
+            f"{where}: {_words(error)}; check the network, AWS_REGION, AWS_ENDPOINT_URL_S3 and "
+            "the credentials, and run again"
+        ) from error
+
+
+def _answered(response: Any, where: str) -> OSError:
+    code = str(response.get("Error", {}).get("Code", ""))
+    text = _words(response.get("Error", {}).get("Message", "")) or code
+    if code in _MISSING:
+        return FileNotFoundError(2, "there is no such object", where)
+    if code == "NoSuchBucket":
+        return Unfit(f"{where}: there is no such bucket; make it, or choose another address")
+    if code in ("PreconditionFailed", "412", "ConditionalRequestConflict"):
+        return FileExistsError(17, "written by somebody else meanwhile", where)
+    if code in _REFUSED:
+        return PermissionError(f"{where}: access denied ({code}: {text}); {_SIGN_IN}")
+    if code in ("301", "PermanentRedirect"):
+        return Unfit(f"{where}: the bucket is in another region; set AWS_REGION to it")
+    return ConnectionError(f"{where}: the storage failed ({code}: {text}); run again")
+
+
+class Unfit(OSError):
+    """An address that cannot be used as it stands; trying again helps nothing."""
+
+
+def _words(error: object) -> str:
+    return " ".join(str(error).split()).rstrip(".")
+
+
+def is_secret(text: str) -> bool:
+    """Whether a text is the address (ARN) of a secret, and not the secret itself."""
+    return text.startswith("arn:") and ":secretsmanager:" in text
+
+
+@lru_cache(maxsize=8)
+def secret(arn: str) -> str:
+    """A secret kept by AWS Secrets Manager, read once; StorageError if it cannot be had."""
+    try:
+        with aws_errors(arn):
+            found = client("secretsmanager", arn.split(":")[3]).get_secret_value(SecretId=arn)
+        return str(found["SecretString"])
+    except (OSError, KeyError) as error:
+        raise StorageError(f"{arn}: the secret cannot be read ({error})") from error

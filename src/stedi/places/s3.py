@@ -1,0 +1,246 @@
+"""Objects of S3 behind the names that pathlib has for files.
+
+An object is there whole or not at all, so nothing here needs a draft or a sync. A name that ends
+in no slash may stand for an object, for the folder of those whose names go on after a slash, or
+for both.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import total_ordering
+from pathlib import PurePosixPath
+from typing import Any, BinaryIO, cast
+
+from stedi.errors import UsageError
+from stedi.places.aws import aws_errors, client
+
+SCHEME = "s3://"
+_MOST_AT_ONCE = 1000  # that one request removes
+_NANOS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Stat:
+    """An object's bytes and time, by the names of os.stat; `etag` tells its content.
+
+    S3 tells whole seconds. The digits below them come from the etag, so that another content
+    written within the same second is told from the first.
+    """
+
+    st_size: int
+    st_mtime_ns: int
+    etag: str
+
+
+def stat_of(size: int, modified: datetime, etag: str) -> Stat:
+    """What S3 says of an object, as a Stat."""
+    return Stat(size, int(modified.timestamp()) * _NANOS + zlib.crc32(etag.encode()) % _NANOS, etag)
+
+
+@total_ordering
+class S3Path:
+    """s3://bucket/key, with those methods of pathlib.Path that make sense for objects.
+
+    Raises what pathlib would: FileNotFoundError, PermissionError, FileExistsError, and
+    ConnectionError where the storage cannot be reached or fails again and again.
+    """
+
+    __slots__ = ("bucket", "key")
+
+    def __init__(self, bucket: str, key: str = "") -> None:
+        self.bucket = bucket
+        self.key = key.strip("/")
+
+    @classmethod
+    def parse(cls, text: str) -> S3Path:
+        """The place at an address; UsageError if it names no bucket."""
+        bucket, _, key = text.removeprefix(SCHEME).partition("/")
+        if not text.startswith(SCHEME) or not bucket:
+            raise UsageError(f"{text}: not an address such as s3://bucket/folder")
+        if any(part in ("", ".", "..") for part in key.strip("/").split("/") if key.strip("/")):
+            raise UsageError(f"{text}: write the address without empty parts, . and ..")
+        return cls(bucket, key)
+
+    def __str__(self) -> str:
+        return f"{SCHEME}{self.bucket}/{self.key}" if self.key else f"{SCHEME}{self.bucket}"
+
+    def __repr__(self) -> str:
+        return f"S3Path('{self}')"
+
+    def __fspath__(self) -> str:
+        raise TypeError(f"{self} is not a file of this machine")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, S3Path) and str(self) == str(other)
+
+    def __lt__(self, other: S3Path) -> bool:
+        return str(self) < str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __truediv__(self, name: str) -> S3Path:
+        return S3Path(self.bucket, f"{self.key}/{name}")
+
+    @property
+    def _pure(self) -> PurePosixPath:
+        return PurePosixPath(self.key)
+
+    @property
+    def name(self) -> str:
+        """What comes after the last slash."""
+        return self._pure.name
+
+    @property
+    def suffix(self) -> str:
+        """The name's ending, with its dot."""
+        return self._pure.suffix
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The bucket, then the parts of the key."""
+        return (self.bucket, *self._pure.parts)
+
+    @property
+    def parent(self) -> S3Path:
+        """The folder; that of a bucket is the bucket."""
+        return S3Path(self.bucket, self.key.rpartition("/")[0])
+
+    @property
+    def parents(self) -> Sequence[S3Path]:
+        """All folders above, the nearest first, the bucket last."""
+        return [S3Path(self.bucket, str(up).removeprefix(".")) for up in self._pure.parents]
+
+    def with_name(self, name: str) -> S3Path:
+        """Another in the same folder."""
+        return self.parent / name
+
+    def is_relative_to(self, other: object) -> bool:
+        """Whether it is `other`, or lies below it."""
+        return isinstance(other, S3Path) and (self == other or str(self).startswith(f"{other}/"))
+
+    def resolve(self) -> S3Path:
+        """Itself: there are no links."""
+        return self
+
+    def stat(self) -> Stat:
+        """Size, time and etag of the object."""
+        found = self._head()
+        return stat_of(found["ContentLength"], found["LastModified"], found["ETag"])
+
+    def metadata(self) -> dict[str, str]:
+        """What was written down beside the object when it was put."""
+        return dict(self._head()["Metadata"])
+
+    def _head(self) -> Any:
+        return self.ask("head_object", Key=self.key)
+
+    def ask(self, call: str, **arguments: Any) -> Any:
+        """A call of boto3's S3 client about this bucket; OSError if it fails."""
+        with aws_errors(str(self)):
+            return getattr(client("s3"), call)(Bucket=self.bucket, **arguments)
+
+    def pages(self, call: str, **arguments: Any) -> Iterator[Any]:
+        """The pages that a listing call of boto3 goes through."""
+        with aws_errors(str(self)):
+            yield from client("s3").get_paginator(call).paginate(Bucket=self.bucket, **arguments)
+
+    def is_file(self) -> bool:
+        """Whether there is an object of this very name."""
+        try:
+            return bool(self.key) and bool(self._head())
+        except FileNotFoundError:
+            return False
+
+    def is_dir(self) -> bool:
+        """Whether there are objects below."""
+        return any(True for _ in self.below(1))
+
+    def exists(self) -> bool:
+        """Whether there is an object of this name, or some below."""
+        return self.is_file() or self.is_dir()
+
+    def below(self, at_once: int = _MOST_AT_ONCE) -> Iterator[tuple[S3Path, Stat]]:
+        """Every object below, in order of their names, listed `at_once` a request."""
+        prefix = f"{self.key}/" if self.key else ""
+        size = {"PageSize": at_once}
+        for page in self.pages("list_objects_v2", Prefix=prefix, PaginationConfig=size):
+            for entry in page.get("Contents", []):
+                stat = stat_of(entry["Size"], entry["LastModified"], entry["ETag"])
+                yield S3Path.exact(self.bucket, entry["Key"]), stat
+
+    @classmethod
+    def exact(cls, bucket: str, key: str) -> S3Path:
+        """An object by its very key, whatever slashes it begins or ends with."""
+        made = cls(bucket)
+        made.key = key
+        return made
+
+    def folders(self) -> list[str]:
+        """The names of the folders right below."""
+        prefix = f"{self.key}/" if self.key else ""
+        pages = self.pages("list_objects_v2", Prefix=prefix, Delimiter="/")
+        found = (entry["Prefix"] for page in pages for entry in page.get("CommonPrefixes", []))
+        return [name.removeprefix(prefix).rstrip("/") for name in found]
+
+    def open(self, mode: str = "rb", buffering: int = -1) -> BinaryIO:
+        """The object to read from, anywhere in it; FileNotFoundError if it is not there."""
+        from stedi.places.bulk import open_input
+
+        if mode != "rb":
+            raise ValueError(f"{self}: objects are opened to be read, not {mode!r}")
+        return cast(BinaryIO, open_input(self))
+
+    def read_bytes(self) -> bytes:
+        """The whole object."""
+        with aws_errors(str(self)):
+            found = client("s3").get_object(Bucket=self.bucket, Key=self.key)
+            return bytes(found["Body"].read())
+
+    def read_text(self, encoding: str = "utf-8") -> str:
+        """The whole object as text."""
+        return self.read_bytes().decode(encoding)
+
+    def write_bytes(self, data: bytes | BinaryIO, **conditions: Any) -> str:
+        """Put the object, there whole or not at all; its etag.
+
+        FileExistsError if a condition (IfNoneMatch="*", IfMatch=etag) does not hold.
+        """
+        return str(self.ask("put_object", Key=self.key, Body=data, **conditions)["ETag"])
+
+    def write_text(self, text: str, encoding: str = "utf-8") -> str:
+        """Put the object with this text; its etag."""
+        return self.write_bytes(text.encode(encoding))
+
+    def unlink(self, missing_ok: bool = False) -> None:
+        """Remove the object."""
+        if not missing_ok:
+            self._head()
+        self.ask("delete_object", Key=self.key)
+
+    def mkdir(self, parents: bool = False, exist_ok: bool = False) -> None:
+        """Nothing: a folder is there once something lies in it."""
+
+
+def remove(paths: Iterable[S3Path]) -> None:
+    """Remove objects, a thousand a request; one that is gone already is no error."""
+    by_bucket: dict[str, list[str]] = {}
+    for path in paths:
+        by_bucket.setdefault(path.bucket, []).append(path.key)
+    for bucket, keys in by_bucket.items():
+        for start in range(0, len(keys), _MOST_AT_ONCE):
+            _remove(S3Path(bucket), keys[start : start + _MOST_AT_ONCE])
+
+
+def _remove(bucket: S3Path, keys: list[str]) -> None:
+    wanted = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+    for fault in bucket.ask("delete_objects", Delete=wanted).get("Errors", []):
+        if fault.get("Code") != "NoSuchKey":
+            raise PermissionError(
+                f"{bucket}/{fault.get('Key')}: cannot be removed "
+                f"({fault.get('Code')}: {fault.get('Message')}); check the rights to delete"
+            )
