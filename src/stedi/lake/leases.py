@@ -43,6 +43,8 @@ class Lease:
         """Whether it is ours now; PermissionError where nothing can be written."""
         try:
             self._etag = self._write(IfNoneMatch="*")
+        except FileNotFoundError:
+            return False
         except FileExistsError:
             if not self._take_over():
                 return False
@@ -50,9 +52,19 @@ class Lease:
         return True
 
     def _write(self, **condition: str) -> str:
-        """Each time another content: an etag tells who wrote it last, and when."""
-        told = {"holder": holder(), "beat": secrets.token_hex(8)}
-        return self.path.write_bytes(json.dumps(told).encode(), **condition)
+        """Its etag; FileExistsError if the condition does not hold.
+
+        Each time another content: an etag tells who wrote it last, and when. A request that
+        was done and whose answer was lost is tried again, and then finds its own content.
+        """
+        data = json.dumps({"holder": holder(), "beat": secrets.token_hex(8)}).encode()
+        try:
+            return self.path.write_bytes(data, **condition)
+        except FileExistsError:
+            etag = self.path.stat().etag
+            if self.path.read_bytes() == data:
+                return etag
+            raise
 
     def _take_over(self) -> bool:
         """A lease whose holder is gone, unless somebody is faster."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from stedi.lake.model import DataFile
@@ -17,25 +18,21 @@ def read(path: str, columns: Sequence[str] | None = None) -> pa.Table:
     """All rows of a data file."""
     import pyarrow.parquet as pq
 
-    where = _where(path)
-    return pq.read_table(**where, columns=columns and list(columns), partitioning=None)
+    wanted = columns and list(columns)
+    return pq.read_table(_readable(path), columns=wanted, partitioning=None)
 
 
-def _where(path: str) -> dict[str, Any]:
+def _readable(path: str) -> Any:
     """A file as Arrow's functions take it."""
     found = place(path)
-    if isinstance(found, S3Path):
-        from stedi.places.bulk import filesystem
-
-        return {"source": f"{found.bucket}/{found.key}", "filesystem": filesystem()}
-    return {"source": path}
+    return found.open(buffering=0) if isinstance(found, S3Path) else path
 
 
 def opened(path: str) -> pq.ParquetFile:
     """A data file, open to be read in parts."""
     import pyarrow.parquet as pq
 
-    return pq.ParquetFile(**_where(path))
+    return pq.ParquetFile(_readable(path))
 
 
 def rows(files: Iterable[DataFile], columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
@@ -43,13 +40,13 @@ def rows(files: Iterable[DataFile], columns: Sequence[str] | None = None) -> lis
     return [row for file in files for row in read(file.path, columns).to_pylist()]
 
 
-def writer(path: str, schema: pa.Schema) -> pq.ParquetWriter:
+@contextmanager
+def writer(path: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
     """A new data file, compressed as all are; its folder is made."""
     import pyarrow.parquet as pq
 
     found = place(path)
     found.parent.mkdir(parents=True, exist_ok=True)
-    where = _where(path)
-    return pq.ParquetWriter(
-        where["source"], schema, filesystem=where.get("filesystem"), compression="snappy"
-    )
+    into = found.create() if isinstance(found, S3Path) else nullcontext(path)
+    with into as where, pq.ParquetWriter(where, schema, compression="snappy") as file:
+        yield file

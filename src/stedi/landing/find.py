@@ -54,7 +54,7 @@ def refuse_no_folder(landing: Place) -> None:
 def _from_s3(landing: S3Path, feeds: list[str], delivery: Delivery) -> bool:
     """Sort in what one listing tells; whether there is a folder of a feed."""
     seen = False
-    for path, stat in landing.below():
+    for path, stat in sorted(landing.below()):
         inner = path.parts[len(landing.parts) : -1]
         feed = _feed_of((landing.name or landing.bucket, *inner), feeds)
         if not feed or any(part.startswith((".", "_")) for part in inner):

@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 from stedi.errors import StorageError, UsageError
 
-ATTEMPTS = 6  # of a request, with growing pauses: some 15 seconds in all
+ATTEMPTS = 10  # of a request, with growing pauses: some 20 seconds in all
 CONNECTING = 5  # seconds
 READING = 60  # seconds without a byte
 
@@ -40,30 +40,43 @@ _SIGN_IN = "check AWS_ACCESS_KEY_ID, AWS_PROFILE and the rest of the credentials
 
 def client(service: str, region: str = "") -> Any:
     """A client of a service, one a process; UsageError if boto3 is not installed."""
-    return _client(service, region, os.getpid())
+    return _client(service, region, *_surroundings())
 
 
 def used() -> bool:
     """Whether this process has had to do with AWS or S3."""
-    return _client.cache_info().currsize > 0
+    return _session.cache_info().currsize > 0
 
 
-@cache
-def _client(service: str, region: str, process: int) -> Any:
+def _surroundings() -> tuple[int, frozenset[tuple[str, str]]]:
+    """What a session depends on: it does not outlive a fork, nor a change of the environment."""
+    return os.getpid(), frozenset((k, v) for k, v in os.environ.items() if k.startswith("AWS_"))
+
+
+@lru_cache(maxsize=4)
+def _session(process: int, environment: frozenset[tuple[str, str]]) -> Any:
     try:
         import boto3
-        from botocore.config import Config
     except ImportError as error:
         raise UsageError(
             f"S3 and AWS need boto3 ({error}); pip install 'stedi-lakehouse[aws]'"
         ) from error
+    with aws_errors("AWS"):
+        return boto3.session.Session()
+
+
+@lru_cache(maxsize=16)
+def _client(
+    service: str, region: str, process: int, environment: frozenset[tuple[str, str]]
+) -> Any:
+    from botocore.config import Config
+
+    session = _session(process, environment)
     retries: Any = {"mode": "standard", "total_max_attempts": ATTEMPTS}
     settings = Config(retries=retries, connect_timeout=CONNECTING, read_timeout=READING)
     with aws_errors(service):
-        session = boto3.session.Session()
         found = region or session.region_name or "us-east-1"
-        made: Any = session.client(service, region_name=found, config=settings)
-    return made
+        return session.client(service, region_name=found, config=settings)
 
 
 @contextmanager

@@ -1,63 +1,170 @@
-"""Reading and writing large objects: Arrow's S3 client with the credentials that boto3 found.
+"""Reading and writing the bytes of objects: ranges with patience, and whole objects at once.
 
-Arrow and boto3 would look for credentials each in its own way; here boto3 alone looks, and renews
-what expires. Every file is opened with what is valid then.
+boto3 tries a request again, but not one whose answer broke off in the middle; that is done here.
+What is written gathers on this machine and becomes an object when it is closed: never half of one.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+import io
+import re
+import tempfile
+import threading
+import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from stedi.places.aws import ATTEMPTS, CONNECTING, READING, aws_errors, client
+from stedi.places.aws import aws_errors, client
 
 if TYPE_CHECKING:
-    from pyarrow.fs import S3FileSystem
-
     from stedi.places.s3 import S3Path
 
-
-def filesystem() -> S3FileSystem:
-    """Arrow's file system for S3; PermissionError if no credentials are to be had."""
-    s3 = client("s3")
-    with aws_errors("s3"):
-        found = s3._request_signer._credentials
-        if found is None:
-            raise PermissionError(
-                "s3: no credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-                "or AWS_PROFILE"
-            )
-        keys = found.get_frozen_credentials()
-    return _filesystem(*keys[:3], s3.meta.region_name, s3.meta.endpoint_url)
+FIRST = 1 << 20  # bytes asked for when an object is opened: most are not larger
+AHEAD = 8 << 20  # bytes asked for at once by who reads on and on
+TRIES = 5  # of a range whose answer broke off
+_SPOOL = 32 << 20  # bytes held in memory until they are put
+_TOTAL = re.compile(r"/(\d+)$")
 
 
-@lru_cache(maxsize=2)
-def _filesystem(
-    access_key: str, secret_key: str, token: str | None, region: str, endpoint: str
-) -> S3FileSystem:
-    from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem
+class S3Reader(io.RawIOBase):
+    """An object, read in ranges; each thread has its own place in it.
 
-    parts = urlsplit(endpoint)
-    own = not (parts.hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn"))
-    elsewhere = {"endpoint_override": parts.netloc, "scheme": parts.scheme} if own else {}
-    return S3FileSystem(
-        access_key=access_key,
-        secret_key=secret_key,
-        session_token=token,
-        region=region,
-        request_timeout=READING,
-        connect_timeout=CONNECTING,
-        retry_strategy=AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
-        **elsewhere,
-    )
+    A database reads one file from several threads, and seeks and reads in two steps.
+    `size` in bytes, `modified` and `etag` are of the version that was opened; should another
+    take its place while it is read, FileExistsError.
+    """
+
+    def __init__(self, path: S3Path) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._head = b""
+        self.size = 0
+        self.modified: datetime
+        self.etag = ""
+        self._open()
+
+    def _open(self) -> None:
+        answer, self._head = self._ask(0, FIRST)
+        total = _TOTAL.search(answer.get("ContentRange", ""))
+        self.size = int(total[1]) if total else len(self._head)
+        self.modified, self.etag = answer["LastModified"], answer["ETag"]
+
+    def _ask(self, start: int, size: int) -> tuple[Any, bytes]:
+        """The answer and the bytes of a range, asked for again if it breaks off."""
+        from botocore.exceptions import HTTPClientError, ResponseStreamingError
+
+        asked: dict[str, Any] = {"Range": f"bytes={start}-{start + size - 1}"}
+        if self.etag:
+            asked["IfMatch"] = self.etag
+        for tried in range(TRIES):
+            try:
+                return self._answer(asked)
+            except (HTTPClientError, ResponseStreamingError):
+                if tried == TRIES - 1:
+                    with aws_errors(str(self._path)):
+                        raise
+                time.sleep(0.1 * 2**tried)
+        raise AssertionError("unreachable")
+
+    def _answer(self, asked: dict[str, Any]) -> tuple[Any, bytes]:
+        from botocore.exceptions import ClientError
+
+        where = {"Bucket": self._path.bucket, "Key": self._path.key}
+        try:
+            answer = client("s3").get_object(**where, **asked)
+            return answer, answer["Body"].read()
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("InvalidRange", "416"):  # it is empty
+                with aws_errors(str(self._path)):
+                    return client("s3").head_object(**where), b""
+            with aws_errors(str(self._path)):
+                raise
+
+    def read_at(self, size: int, start: int) -> bytes:
+        """Up to so many bytes from a place on."""
+        size = min(size, self.size - start)
+        if size <= 0:
+            return b""
+        if start + size <= len(self._head):
+            return self._head[start : start + size]
+        return self._ask(start, size)[1]
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def tell(self) -> int:
+        """Where this thread is."""
+        return getattr(self._local, "at", 0)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self.size}[whence]
+        place: int = base + offset
+        self._local.at = place
+        return place
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Up to so many bytes from where this thread is; all if not said."""
+        rest = self.size - self.tell()
+        data = self.read_at(rest if size is None or size < 0 else size, self.tell())
+        self._local.at = self.tell() + len(data)
+        return data
+
+    def readall(self) -> bytes:
+        """All from where this thread is."""
+        return self.read()
+
+    def readinto(self, buffer: Any) -> int:
+        """The same into a buffer."""
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
 
 
-def open_input(path: S3Path) -> Any:
-    """An object to be read from anywhere."""
-    return filesystem().open_input_file(f"{path.bucket}/{path.key}")
+class S3Writer(io.RawIOBase):
+    """An object that is there once this is closed, unless `discard` comes before."""
 
+    def __init__(self, path: S3Path) -> None:
+        self._path = path
+        self._file = tempfile.SpooledTemporaryFile(_SPOOL)  # noqa: SIM115
 
-def open_output(path: S3Path) -> Any:
-    """An object to be written from its start; there once closed."""
-    return filesystem().open_output_stream(f"{path.bucket}/{path.key}", compression=None)
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def tell(self) -> int:
+        """Bytes so far."""
+        return self._file.tell()
+
+    def write(self, data: Any) -> int:
+        """Add bytes."""
+        return self._file.write(data)
+
+    def discard(self) -> None:
+        """Let it become nothing."""
+        self._file.close()
+        super().close()
+
+    def close(self) -> None:
+        """Put the object; OSError if that cannot be done."""
+        if self.closed:
+            return
+        super().close()
+        with self._file:
+            self._file.seek(0)
+            with aws_errors(str(self._path)):
+                client("s3").upload_fileobj(self._file, self._path.bucket, self._path.key)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self.discard()
+        self.close()
+
+    def __del__(self) -> None:
+        """Forgotten without being closed: nothing was meant to be there."""
+        self.discard()

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import total_ordering
+from io import BufferedReader
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
 
@@ -189,17 +190,23 @@ class S3Path:
 
     def open(self, mode: str = "rb", buffering: int = -1) -> BinaryIO:
         """The object to read from, anywhere in it; FileNotFoundError if it is not there."""
-        from stedi.places.bulk import open_input
+        from stedi.places.bulk import AHEAD, S3Reader
 
         if mode != "rb":
             raise ValueError(f"{self}: objects are opened to be read, not {mode!r}")
-        return cast(BinaryIO, open_input(self))
+        reader = S3Reader(self)
+        return cast(BinaryIO, reader if buffering == 0 else BufferedReader(reader, AHEAD))
+
+    def create(self) -> BinaryIO:
+        """A new object to write to, there once it is closed, and not if an error comes before."""
+        from stedi.places.bulk import S3Writer
+
+        return cast(BinaryIO, S3Writer(self))
 
     def read_bytes(self) -> bytes:
         """The whole object."""
-        with aws_errors(str(self)):
-            found = client("s3").get_object(Bucket=self.bucket, Key=self.key)
-            return bytes(found["Body"].read())
+        with self.open(buffering=0) as file:
+            return file.read()
 
     def read_text(self, encoding: str = "utf-8") -> str:
         """The whole object as text."""

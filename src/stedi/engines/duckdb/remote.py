@@ -1,66 +1,88 @@
-"""S3 for DuckDB: its files are opened by Arrow's client, its listings asked of boto3.
+"""S3 for DuckDB, by the product's own client.
 
-DuckDB's own extension for S3 is fetched from its makers' server, which a lake cannot count on.
+DuckDB's extension for S3 is fetched from its makers' server, which a lake cannot count on.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
 
-from stedi.places.bulk import open_input, open_output
-from stedi.places.s3 import SCHEME, S3Path
+from stedi.places.bulk import S3Reader, S3Writer
+from stedi.places.s3 import SCHEME, S3Path, Stat, stat_of
 
 
 class S3Files(AbstractFileSystem):  # type: ignore[misc]
-    """What DuckDB asks of a file system, for addresses s3://bucket/key."""
+    """What DuckDB asks of a file system, for addresses s3://bucket/key.
+
+    Size and time of an object are those of its last opening: DuckDB asks for them right after.
+    Folders need not be made, and names are taken as they stand.
+    """
 
     protocol = "s3"
     cachable = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: dict[str, Stat] = {}
 
     @classmethod
     def _strip_protocol(cls, path: Any) -> str:
         return str(path).removeprefix(SCHEME).rstrip("/")
 
-    def _path(self, path: str) -> S3Path:
-        return S3Path.parse(SCHEME + self._strip_protocol(path))
-
-    def open(self, path: str, mode: str = "rb", *_: Any, **__: Any) -> Any:
+    def open(self, path: str, mode: str = "rb", *_: Any, **__: Any) -> S3Reader | S3Writer:
         """The object, to be read from anywhere or written from its start."""
-        found = self._path(path)
-        return open_input(found) if "r" in mode else open_output(found)
+        found = _path(path)
+        if "r" not in mode:
+            return S3Writer(found)
+        reader = S3Reader(found)
+        self._seen[str(found)] = stat_of(reader.size, reader.modified, reader.etag)
+        return reader
+
+    def _stat(self, path: str) -> Stat:
+        found = _path(path)
+        return self._seen.get(str(found)) or found.stat()
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:
-        """Size and time of an object."""
-        found = self._path(path)
-        stat = found.stat()
-        return {"name": self._strip_protocol(path), "size": stat.st_size, "type": "file"}
+        """Size and kind of an object."""
+        return {"name": path, "size": self._stat(path).st_size, "type": "file"}
 
-    def modified(self, path: str) -> Any:
-        from datetime import UTC, datetime
-
-        return datetime.fromtimestamp(self._path(path).stat().st_mtime_ns / 1e9, UTC)
-
-    def ls(self, path: str, detail: bool = True, **_: Any) -> list[Any]:
-        found = [
-            {"name": self._strip_protocol(str(p)), "size": s.st_size, "type": "file"}
-            for p, s in self._path(path).below()
-        ]
-        return found if detail else [entry["name"] for entry in found]
+    def modified(self, path: str) -> datetime:
+        """When it was written; another for another content."""
+        return datetime.fromtimestamp(self._stat(path).st_mtime_ns / 1e9, UTC)
 
     def glob(self, path: str, **_: Any) -> list[str]:
+        """The path itself: names with `*`, `?` or `[` come in brackets from `session.pattern`."""
+        for character in "*?[":
+            path = path.replace(f"[{character}]", character)
         return [self._strip_protocol(path)]
 
-    def exists(self, path: str, **_: Any) -> bool:
-        return self._path(path).exists()
+    def ls(self, path: str, detail: bool = True, **_: Any) -> list[Any]:
+        """Nothing: DuckDB looks whether a folder is in use, and those it writes to are new."""
+        return []
 
-    def isdir(self, path: str) -> bool:
+    def exists(self, path: str, **_: Any) -> bool:
+        """No: what DuckDB writes is new."""
         return False
 
+    isfile = exists
+
+    def isdir(self, path: str) -> bool:
+        """Whether it may be taken for a folder."""
+        return not path.endswith(".parquet")
+
     def mkdir(self, path: str, create_parents: bool = True, **_: Any) -> None:
-        pass
+        """Nothing to do."""
+
+    def makedirs(self, path: str, exist_ok: bool = False) -> None:
+        """Nothing to do."""
+
+
+def _path(path: str) -> S3Path:
+    return S3Path.parse(path if path.startswith(SCHEME) else SCHEME + path)
 
 
 def see_s3(connection: duckdb.DuckDBPyConnection) -> None:
