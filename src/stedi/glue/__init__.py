@@ -7,6 +7,7 @@ for each table that the job wrote. stderr is talk.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -40,6 +41,7 @@ def _run(job: Job, given: Arguments, engine: str) -> None:
     from stedi.outcome import Watch
 
     arguments = _fitting(job, given)
+    os.environ.update(arguments.keys)
     if arguments.unread:
         _say(f"note: not read by this job: --{', --'.join(arguments.unread)}")
     job.refuse(arguments.landing, arguments.full)
@@ -56,13 +58,14 @@ def _run(job: Job, given: Arguments, engine: str) -> None:
 
 def _fitting(job: Job, given: Arguments) -> Arguments:
     """Without what belongs to other jobs: all jobs may be given the same arguments."""
-    return replace(given, landing=None) if job.table else replace(given, full=False)
+    return replace(given, landing=None, policy=None) if job.table else replace(given, full=False)
 
 
 def _open(job: Job, arguments: Arguments, engine: str) -> Lake:
     if job.table:
         return open_lake(arguments.lake, engine)
-    return open_to_land(arguments.lake, arguments.landing, arguments.consent, engine)
+    consent, policy = arguments.consent, arguments.policy
+    return open_to_land(arguments.lake, arguments.landing, consent, engine, policy)
 
 
 def lines(job: Job, result: RunResult) -> Iterator[Mapping[str, object]]:

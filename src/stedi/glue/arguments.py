@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from stedi.errors import UsageError
+from stedi.lake.keys import FORGOTTEN_VARIABLE, KEY_VARIABLE
 
-OURS = ("lake", "landing", "consent", "wait", "full")
+KEYS = {"pseudonym_key": KEY_VARIABLE, "forgotten_key": FORGOTTEN_VARIABLE}
+OURS = ("lake", "landing", "policy", "consent", "wait", "full", *KEYS)
 GLUE = ("JOB_NAME",)
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """What a job is told; `unread` are the names of arguments that are none of ours."""
+    """What a job is told; `unread` are the names of arguments that are none of ours.
+
+    `keys` are the lake's, or ARNs of secrets, by the variable of the environment that they stand
+    for. An argument of a job is no place for a secret: give it the ARN.
+    """
 
     lake: str
     landing: str | None
     consent: str | None
     wait: float
     full: bool
+    policy: str | None = None
+    keys: Mapping[str, str] = field(default_factory=dict)
     unread: Sequence[str] = ()
 
 
@@ -30,13 +38,15 @@ def read(argv: Sequence[str]) -> Arguments:
     given = _names(argv)
     found = _resolved(argv, [name for name in OURS if name in given])
     if "lake" not in found:
-        raise UsageError("argument --lake is missing: give the job --lake with the lake's folder")
+        raise UsageError("argument --lake is missing: give the job --lake with the lake's address")
     return Arguments(
         lake=found["lake"],
         landing=found.get("landing"),
         consent=found.get("consent"),
         wait=_seconds(found.get("wait", "0")),
         full=_switch(found.get("full", "false")),
+        policy=found.get("policy"),
+        keys={KEYS[name]: found[name] for name in KEYS if name in found},
         unread=[name for name in given if name not in (*OURS, *GLUE)],
     )
 

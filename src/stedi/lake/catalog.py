@@ -14,7 +14,7 @@ from stedi.errors import LakeError
 from stedi.lake.home import Home
 from stedi.lake.model import local
 from stedi.lake.policy import CatalogPolicy
-from stedi.places import LOCAL, S3Path, place
+from stedi.places import address, place
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -43,14 +43,12 @@ def identifier(home: Home, table: Table) -> tuple[str, str]:
 
 def location(home: Home, table: Table) -> str:
     """Where a table's files lie, whatever the catalog would choose."""
-    folder = home.zone(table.zone) / table.name
-    return str(folder) if isinstance(folder, S3Path) else f"{LOCAL}{folder}"
+    return address(home.zone(table.zone) / table.name)
 
 
 def warehouse(home: Home) -> str:
     """Where the catalog would put tables whose place nobody names."""
-    folder = home.root / "warehouse"
-    return str(folder) if isinstance(folder, S3Path) else f"{LOCAL}{folder}"
+    return address(home.warehouse)
 
 
 def owned(home: Home, table: IcebergTable) -> IcebergTable:
@@ -109,11 +107,11 @@ def _glue(home: Home) -> Catalog:
             f"{home.root}/stedi.toml: a glue catalog needs the AWS library ({error}); "
             "pip install 'stedi-lakehouse[aws]'"
         ) from error
-    named = _given({"glue.endpoint": home.catalog_policy.uri, "glue.region": _region()})
+    named = _given({"glue.endpoint": home.catalog_policy.uri, "glue.region": region()})
     return GlueCatalog(NAME, **named, **{"glue.max-retries": _RETRIES})
 
 
-def _region() -> str:
+def region() -> str:
     """The region of the environment: Java reads the first name, boto3 the second."""
     return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION", "")
 
@@ -143,7 +141,7 @@ def spark_properties(home: Home) -> dict[str, str]:
     if policy.type == "rest":
         return shared | {"type": "rest"} | _rest_settings(policy)
     if policy.type == "glue":
-        named = {"glue.endpoint": policy.uri, "client.region": _region()}
+        named = {"glue.endpoint": policy.uri, "client.region": region()}
         return shared | {"type": "glue", "warehouse": warehouse(home)} | _given(named)
     return shared | {
         "type": "jdbc",

@@ -21,6 +21,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import platform
 import re
 import shutil
 import tempfile
@@ -97,6 +98,11 @@ class Home:
         return self.root / "readers"
 
     @property
+    def on_s3(self) -> bool:
+        """Whether the lake is on S3."""
+        return isinstance(self.root, S3Path)
+
+    @property
     def folder(self) -> Path:
         """The lake's folder on this machine; UsageError if it is on S3."""
         if isinstance(self.root, Path):
@@ -123,6 +129,13 @@ class Home:
     def spark_scratch(self) -> Path:
         """The same for this process's Spark, which may outlive other engines of the process."""
         return self.scratch.with_name(f"{self.scratch.name}-spark")
+
+    @property
+    def shared_scratch(self) -> Place:
+        """The same where all machines of a cluster see it: on S3 for a lake on S3."""
+        if isinstance(self.root, S3Path):
+            return self.root / "scratch" / f"{platform.node()}-{os.getpid()}"
+        return self.spark_scratch
 
     def clear_scratch(self) -> None:
         """Remove what processes that are gone left in their scratch folders."""

@@ -35,6 +35,11 @@ def is_remote(text: str) -> bool:
     return text.startswith(SCHEME)
 
 
+def address(where: Place) -> str:
+    """A place as Iceberg names it: with its scheme."""
+    return str(where) if isinstance(where, S3Path) else f"{LOCAL}{where}"
+
+
 def files_below(folder: Place) -> Iterator[Listed]:
     """Every file below a folder; links are listed and not followed."""
     if isinstance(folder, S3Path):

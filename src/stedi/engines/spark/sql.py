@@ -147,7 +147,7 @@ class SparkSQL:
         """Write rows that lie as the table's partitions do."""
         columns = [tick(field.name) for field in target.fields]
         ready = frame.select(*columns)
-        folder = self._home.spark_scratch
+        folder = self._home.shared_scratch
         return stage(self._spark, folder, target, lambda to: ready.writeTo(to).append())
 
 

@@ -9,14 +9,13 @@ commit of its own.
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from stedi.lake.model import DataFile, Target, local
+from stedi.places import Place, address, place, remove_tree
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -25,20 +24,20 @@ CATALOG = "staging"
 _TYPES = {"timestamp": "timestamptz"}
 
 
-def properties(folder: Path) -> dict[str, str]:
+def properties(folder: Place) -> dict[str, str]:
     """The properties of the catalog of staging tables in a scratch folder."""
-    return {"type": "hadoop", "warehouse": f"file://{folder}"}
+    return {"type": "hadoop", "warehouse": address(folder)}
 
 
 def stage(
-    spark: SparkSession, folder: Path, target: Target, append: Callable[[str], None]
+    spark: SparkSession, folder: Place, target: Target, append: Callable[[str], None]
 ) -> list[DataFile]:
     """Let `append` write to a staging table of that name; the files that it wrote.
 
     Nothing is left behind on an error.
     """
     name = f"s{uuid4().hex}"
-    data = Path(target.location) / name
+    data = place(target.location) / name
     metadata = folder / name / "metadata"
     try:
         metadata.mkdir(parents=True)
@@ -48,10 +47,10 @@ def stage(
         append(f"{CATALOG}.{name}")
         return _files(spark.table(f"{CATALOG}.{name}.files"))
     except BaseException:
-        shutil.rmtree(data, ignore_errors=True)
+        remove_tree(data)
         raise
     finally:
-        shutil.rmtree(folder / name, ignore_errors=True)
+        remove_tree(folder / name)
 
 
 def _files(listed: DataFrame) -> list[DataFile]:
@@ -59,7 +58,7 @@ def _files(listed: DataFrame) -> list[DataFile]:
     return [DataFile(local(path), count, size) for path, count, size in rows]
 
 
-def _metadata(target: Target, location: Path, data: Path) -> dict[str, Any]:
+def _metadata(target: Target, location: Place, data: Place) -> dict[str, Any]:
     """The metadata of an empty Iceberg table (format version 2)."""
     fields = [
         {"id": f.id, "name": f.name, "required": False, "type": _TYPES.get(f.type, f.type)}
@@ -68,7 +67,7 @@ def _metadata(target: Target, location: Path, data: Path) -> dict[str, Any]:
     return {
         "format-version": 2,
         "table-uuid": str(uuid4()),
-        "location": f"file://{location}",
+        "location": address(location),
         "last-sequence-number": 0,
         "last-updated-ms": int(time.time() * 1000),
         "last-column-id": max(f.id for f in target.fields),
@@ -80,7 +79,7 @@ def _metadata(target: Target, location: Path, data: Path) -> dict[str, Any]:
         "default-sort-order-id": 0,
         "sort-orders": [{"order-id": 0, "fields": []}],
         "properties": {
-            "write.data.path": f"file://{data}",
+            "write.data.path": address(data),
             "write.distribution-mode": "none",  # rows come as they are to lie
             "write.parquet.compression-codec": "snappy",
             "write.parquet.dict-size-bytes": "65536",  # readings do not repeat: give up early

@@ -17,10 +17,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stedi.engines.spark.packages import coordinates
+from stedi.engines.spark.packages import EXCLUDED, coordinates
 from stedi.engines.spark.staging import CATALOG, properties
 from stedi.errors import UsageError
-from stedi.lake.catalog import NAME, spark_properties
+from stedi.lake.catalog import NAME, region, spark_properties
 from stedi.lake.home import Home
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 JARS_VARIABLE = "STEDI_SPARK_JARS"
 _LOGGING = Path(__file__).with_name("log4j2.properties")
+
+_PROVIDER = "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider"
 
 _lock = threading.Lock()
 _users: list[SparkSession] = []
@@ -100,7 +102,7 @@ def requirements(home: Home) -> dict[str, str]:
     """
     _need_java()
     scratch = {"spark.local.dir": str(home.spark_scratch / "spilled")}
-    return {**OWN, **_jars(home.catalog_policy.type), **scratch}
+    return {**OWN, **_jars(home), **scratch, **(s3_settings() if home.on_s3 else {})}
 
 
 def acquire(settings: Mapping[str, str]) -> SparkSession:
@@ -145,7 +147,7 @@ def lake_session(spark: SparkSession, home: Home) -> SparkSession:
     """A session of its own over one lake's catalog, whatever the process does with others."""
     session = spark.newSession()
     lake = _catalog(NAME, spark_properties(home))
-    staged = _catalog(CATALOG, properties(home.spark_scratch))
+    staged = _catalog(CATALOG, properties(home.shared_scratch))
     for key, value in {**EVERY, **lake, **staged}.items():
         session.conf.set(key, value)
     _same_letters(session)
@@ -197,10 +199,29 @@ def _need_java() -> None:
         )
 
 
-def _jars(catalog: str) -> dict[str, str]:
+def s3_settings() -> dict[str, str]:
+    """How a Spark of our own reads and writes s3://; AWS Glue and EMR have ways of their own.
+
+    Credentials are found as AWS's library for Java does, much as boto3 does.
+    """
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
+    settings = {
+        "fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+        "fs.s3a.aws.credentials.provider": _PROVIDER,
+        "fs.s3a.endpoint": endpoint,
+        "fs.s3a.endpoint.region": region(),
+        "fs.s3a.path.style.access": "true" if endpoint else "",
+        "fs.s3a.connection.ssl.enabled": "false" if endpoint.startswith("http:") else "",
+        "fs.s3a.directory.marker.retention": "keep",  # look for none, remove none
+    }
+    return {f"spark.hadoop.{key}": value for key, value in settings.items() if value}
+
+
+def _jars(home: Home) -> dict[str, str]:
     given = os.environ.get(JARS_VARIABLE)
     if not given:
-        return {"spark.jars.packages": ",".join(coordinates(catalog))}
+        wanted = coordinates(home.catalog_policy.type, home.on_s3)
+        return {"spark.jars.packages": ",".join(wanted), "spark.jars.excludes": EXCLUDED}
     missing = [path for path in given.split(",") if not Path(path).is_file()]
     if missing:
         raise UsageError(f"{JARS_VARIABLE}: no such file: {', '.join(missing)}")
