@@ -75,6 +75,30 @@ def test_a_slip_of_the_pen_is_named_and_never_taken_for_another() -> None:
     assert {"land", "consnet"} < set(found.unread)
 
 
+def test_keys_stand_for_the_variables_of_the_environment() -> None:
+    arn = "arn:aws:secretsmanager:eu-west-1:1:secret:pseudonym"
+    found = told("--lake", "/x", "--policy", "s3://b/stedi.toml", "--pseudonym_key", arn)
+
+    assert found.policy == "s3://b/stedi.toml"
+    assert found.keys == {"STEDI_PSEUDONYM_KEY": arn}
+
+
+def test_a_job_makes_the_lake_with_the_policy_and_the_key_it_was_given(
+    feeds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEDI_PSEUDONYM_KEY", "")  # put back after the test
+    policy = tmp_path / "begin.toml"
+    policy.write_text('format = 1\nconsent = "any"\n')
+    given = ["--lake", str(tmp_path / "lake"), "--landing", str(feeds)]
+    more = ["--policy", str(policy), "--pseudonym_key", "the key of this very job"]
+    glue.main("landing", ["script.py", *given, *more], engine="duckdb")
+
+    with stedi.open(tmp_path / "lake") as lake:
+        assert lake.home.consent == "any"
+        assert lake.home.key() == b"the key of this very job"
+        assert not (tmp_path / "lake" / "pseudonym.key").exists()
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

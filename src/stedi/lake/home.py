@@ -41,7 +41,7 @@ from stedi.lake.policy import (
     UpkeepPolicy,
     read_policy,
 )
-from stedi.places import Place, S3Path, place
+from stedi.places import Place, S3Path, place, remove_tree
 
 CONSENT = re.compile(r"^[ \t]*consent[ \t]*=.*$", re.MULTILINE)
 
@@ -138,7 +138,12 @@ class Home:
         return self.spark_scratch
 
     def clear_scratch(self) -> None:
-        """Remove what processes that are gone left in their scratch folders."""
+        """Remove what processes that are gone left in their scratch folders.
+
+        The caller holds the lake's lock, so that on S3 no other process writes there.
+        """
+        if isinstance(self.root, S3Path):
+            remove_tree(self.root / "scratch")
         for folder in self.scratch.parent.glob("*"):
             if not alive(folder.name.partition("-")[0]):
                 shutil.rmtree(folder, ignore_errors=True)
@@ -201,7 +206,7 @@ class Home:
             except BlockingIOError:
                 if time.monotonic() >= deadline:
                     holder = os.pread(handle, 32, 0).decode() or "unknown"
-                    busy = _busy(self.root).format(holder=f"process {holder}")
+                    busy = _busy(self.root).replace(leases.HOLDER, f"process {holder}")
                     raise LakeBusyError(busy) from None
                 time.sleep(0.05)
 
@@ -212,7 +217,7 @@ class Home:
 
 
 def _busy(root: Place) -> str:
-    return f"{root}: another run ({{holder}}) is at work; wait for it, or use --wait SECONDS"
+    return f"{root}: another run ({leases.HOLDER}) is at work; wait for it, or use --wait SECONDS"
 
 
 def alive(process: str) -> bool:

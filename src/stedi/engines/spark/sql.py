@@ -21,6 +21,7 @@ from stedi.contract import Table, load_tables
 from stedi.contract.sql import used
 from stedi.engines.base import Params
 from stedi.engines.spark.staging import stage
+from stedi.engines.spark.start import scratch_of
 from stedi.engines.spark.verdicts import TYPES, judge, judge_and_write, partition_of, tick
 from stedi.engines.sql.session import Judged, Slice
 from stedi.feeds.judge import ICEBERGS
@@ -147,7 +148,7 @@ class SparkSQL:
         """Write rows that lie as the table's partitions do."""
         columns = [tick(field.name) for field in target.fields]
         ready = frame.select(*columns)
-        folder = self._home.shared_scratch
+        folder = scratch_of(self._spark, self._home)
         return stage(self._spark, folder, target, lambda to: ready.writeTo(to).append())
 
 

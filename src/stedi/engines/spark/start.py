@@ -22,6 +22,7 @@ from stedi.engines.spark.staging import CATALOG, properties
 from stedi.errors import UsageError
 from stedi.lake.catalog import NAME, region, spark_properties
 from stedi.lake.home import Home
+from stedi.places import Place
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -147,12 +148,18 @@ def lake_session(spark: SparkSession, home: Home) -> SparkSession:
     """A session of its own over one lake's catalog, whatever the process does with others."""
     session = spark.newSession()
     lake = _catalog(NAME, spark_properties(home))
-    staged = _catalog(CATALOG, properties(home.shared_scratch))
+    staged = _catalog(CATALOG, properties(scratch_of(spark, home)))
     for key, value in {**EVERY, **lake, **staged}.items():
         session.conf.set(key, value)
     _same_letters(session)
     _no_extensions(session)
     return session
+
+
+def scratch_of(spark: SparkSession, home: Home) -> Place:
+    """Where the metadata of staging tables lie, so that every worker sees them."""
+    alone = (spark.sparkContext.master or "").startswith("local")
+    return home.spark_scratch if alone else home.shared_scratch
 
 
 def _catalog(name: str, given: Mapping[str, str]) -> dict[str, str]:
