@@ -12,7 +12,7 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 pytho
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install setup jars catalogs browser demo serve screenshots test check lint format types imports pages repository docs bench \
+.PHONY: help install setup jars catalogs trino browser demo serve screenshots test check lint format types imports pages repository docs bench \
 	lock clean
 .SILENT: help test check lint format types imports pages repository lock
 
@@ -104,6 +104,17 @@ $(CATALOGS): tests/catalogs/pom.xml tests/catalogs/requirements.lock tests/s3/re
 
 catalogs: $(CATALOGS) ## the servers that tests start
 
+# Athena's engine is Trino: the one that runs on Java 17 and knows REST catalogs, for tests.
+TRINO := $(VENV)/.installed-trino
+
+$(TRINO): tests/trino/pom.xml | $(INSTALLED_DEV)
+	@$(if $(MVN),echo "fetching Trino",echo "no mvn: nothing will be tested on Trino" >&2)
+	@$(if $(MVN),rm -rf $(abspath $(VENV))/trino && $(MVN) --quiet --batch-mode --file $< \
+		dependency:copy-dependencies -DincludeScope=runtime \
+		-DoutputDirectory=$(abspath $(VENV))/trino >/dev/null && touch $@)
+
+trino: $(TRINO) ## the Trino that stands in for Athena in tests, in .venv/trino
+
 # The browser in which the console is tested: Debian's, put in where that is possible.
 BROWSER := $(VENV)/.installed-browser
 
@@ -116,7 +127,7 @@ $(BROWSER): | $(INSTALLED_DEV)
 
 browser: $(BROWSER) ## the browser in which the console is tested
 
-setup: $(INSTALLED_DEV) $(JARS) $(CATALOGS) $(BROWSER) ## the product and its development tools, in .venv
+setup: $(INSTALLED_DEV) $(JARS) $(CATALOGS) $(TRINO) $(BROWSER) ## the product and its development tools, in .venv
 
 # ---------------------------------------------------------------- use
 

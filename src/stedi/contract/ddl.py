@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stedi.contract.table import TYPES, Column, Table
 from stedi.errors import UsageError
@@ -15,46 +15,64 @@ LANDING_LOCATION = "s3://your-bucket/landing"
 _SPARK = {name: name.upper() for name in TYPES} | {"long": "BIGINT"}
 _ATHENA = {name: name for name in TYPES} | {"long": "bigint"}
 # As delivered: epoch milliseconds, and a date that need not be one.
-_RAW = _ATHENA | {"timestamp": "bigint", "date": "string"}
+RAW_TYPES = _ATHENA | {"timestamp": "bigint", "date": "string"}
 _DUCKDB = _SPARK | {"string": "VARCHAR", "int": "INTEGER", "timestamp": "TIMESTAMPTZ"}
 
 _ATHENA_NOTE = """\
 Run one statement at a time; Athena takes no script.
-Athena's DDL knows no timestamp with time zone, so these tables are created with `timestamp`;
-every timestamp in them is UTC. Tables that the lake itself has made hold timestamptz, and
-Athena reads those as they are: do not create them again.
+A lake whose catalog is Glue makes its tables itself, and Athena reads those as they are: of
+these statements such a lake needs the _raw tables alone. Athena's DDL knows no timestamp with
+time zone, which the lake's own tables hold; these tables are created with `timestamp`, and
+every timestamp in them is UTC. Where no lake has been yet, let the lake make its tables first.
 The _raw tables read the files as delivered, good and bad lines alike: epoch milliseconds as
-bigint, dates as text, nothing filtered; a line that is no JSON becomes a row of nulls."""
+bigint, dates as text, nothing filtered; a consent that was not given is null or 0 there; a line
+that is no JSON becomes a row of nulls."""
 
 
 @dataclass(frozen=True)
-class _Places:
-    lake: str
-    landing: str
+class Places:
+    """Where tables lie and what their databases are called.
+
+    A table lies in `<zone's folder>/<table>/`, a zone's folder is `<lake>/warehouse/<zone>`
+    unless `zones` says where else; a feed as delivered in `<landing>/<feed>/`. `prefix` stands
+    before the zone in the name of its database.
+    """
+
+    lake: str = LAKE_LOCATION
+    landing: str = LANDING_LOCATION
+    prefix: str = ""
+    zones: Mapping[str, str] = field(default_factory=dict)
+
+    def database(self, zone: str) -> str:
+        """What the zone's database is called."""
+        return self.prefix + zone
+
+    def table(self, table: Table) -> str:
+        """Where the table's files lie."""
+        folder = self.zones.get(table.zone) or f"{self.lake.rstrip('/')}/warehouse/{table.zone}"
+        return f"{folder.rstrip('/')}/{table.name}/"
+
+    def feed(self, name: str) -> str:
+        """Where the feed's files are delivered."""
+        return f"{self.landing.rstrip('/')}/{name}/"
 
 
-def ddl(
-    tables: Mapping[str, Table],
-    dialect: str,
-    *,
-    lake_location: str = LAKE_LOCATION,
-    landing_location: str = LANDING_LOCATION,
-) -> str:
+def ddl(tables: Mapping[str, Table], dialect: str, places: Places | None = None) -> str:
     """CREATE statements for athena, spark or duckdb, each ended by a semicolon.
 
-    The tables lie in `<lake_location>/<zone>/<table>/`, the feeds as delivered (Athena only) in
-    `<landing_location>/<feed>/`. UsageError for another dialect.
+    Athena's also declare the feeds as delivered. UsageError for another dialect, or a place that
+    Athena cannot read.
     """
     if dialect not in _DIALECTS:
         known = ", ".join(_DIALECTS)
         raise UsageError(f"there is no dialect {dialect!r}; choose one of {known}")
-    places = _Places(lake_location.rstrip("/"), landing_location.rstrip("/"))
-    return "\n\n".join(_DIALECTS[dialect](tables, places)) + "\n"
+    return "\n\n".join(_DIALECTS[dialect](tables, places or Places())) + "\n"
 
 
-def _athena(tables: Mapping[str, Table], places: _Places) -> Iterator[str]:
+def _athena(tables: Mapping[str, Table], places: Places) -> Iterator[str]:
+    _refuse_other_storage(tables, places)
     yield _comment(_ATHENA_NOTE)
-    yield from (f"CREATE DATABASE IF NOT EXISTS {_tick(zone)};" for zone in _zones(tables))
+    yield from _databases(tables, places)
     for table in tables.values():
         if table.feed:
             yield _athena_raw(table, places)
@@ -62,53 +80,60 @@ def _athena(tables: Mapping[str, Table], places: _Places) -> Iterator[str]:
         yield _athena_table(table, places)
 
 
-def _athena_raw(table: Table, places: _Places) -> str:
+def _athena_raw(table: Table, places: Places) -> str:
     columns = [column for column in table.columns if column.field]
-    # Only with case.insensitive off does the SerDe look fields up by the mapping.
-    properties = {"ignore.malformed.json": "TRUE", "case.insensitive": "FALSE"} | {
-        f"mapping.{column.name}": column.field for column in columns if column.field != column.name
-    }
+    name = _name(places.database(table.zone), f"{table.feed}_raw")
     return (
-        f"CREATE EXTERNAL TABLE IF NOT EXISTS {_name(table.zone, f'{table.feed}_raw')} (\n"
-        f"{_described(columns, _RAW)}\n)\n"
+        f"CREATE EXTERNAL TABLE IF NOT EXISTS {name} (\n"
+        f"{_described(columns, RAW_TYPES)}\n)\n"
         f"COMMENT {_backslashed(table.description)}\n"
         "ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'\n"
-        f"WITH SERDEPROPERTIES (\n{_properties(properties, '=')}\n)\n"
+        f"WITH SERDEPROPERTIES (\n{_properties(serde_properties(table), '=')}\n)\n"
         "STORED AS TEXTFILE\n"
-        f"LOCATION {_backslashed(f'{places.landing}/{table.feed}/')};"
+        f"LOCATION {_backslashed(places.feed(table.feed or ''))};"
     )
 
 
-def _athena_table(table: Table, places: _Places) -> str:
+def serde_properties(table: Table) -> dict[str, str]:
+    """What Athena's OpenX SerDe is told, so that it finds a feed's fields by the columns."""
+    # Only with case.insensitive off does the SerDe look fields up by the mapping.
+    return {"ignore.malformed.json": "TRUE", "case.insensitive": "FALSE"} | {
+        f"mapping.{column.name}": column.field
+        for column in table.columns
+        if column.field and column.field != column.name
+    }
+
+
+def _athena_table(table: Table, places: Places) -> str:
     # Athena's CREATE TABLE for Iceberg has no COMMENT of the table.
     return "\n".join(
         [
             _comment(f"{table.full_name}: {table.description} One row: {table.grain}."),
-            f"CREATE TABLE IF NOT EXISTS {_name(table.zone, table.name)} (",
+            f"CREATE TABLE IF NOT EXISTS {_name(places.database(table.zone), table.name)} (",
             f"{_described(table.columns, _ATHENA)}\n)",
             *_partition(table, "PARTITIONED BY (day({}))"),
-            f"LOCATION {_backslashed(_location(table, places))}",
+            f"LOCATION {_backslashed(places.table(table))}",
             "TBLPROPERTIES ('table_type'='ICEBERG', 'format'='parquet');",
         ]
     )
 
 
-def _spark(tables: Mapping[str, Table], places: _Places) -> Iterator[str]:
+def _spark(tables: Mapping[str, Table], places: Places) -> Iterator[str]:
     yield _comment("Set spark.sql.session.timeZone to UTC.")
-    yield from (f"CREATE DATABASE IF NOT EXISTS {_tick(zone)};" for zone in _zones(tables))
+    yield from _databases(tables, places)
     for table in tables.values():
         yield _spark_table(table, places)
 
 
-def _spark_table(table: Table, places: _Places) -> str:
+def _spark_table(table: Table, places: Places) -> str:
     return "\n".join(
         [
-            f"CREATE TABLE IF NOT EXISTS {_name(table.zone, table.name)} (",
+            f"CREATE TABLE IF NOT EXISTS {_name(places.database(table.zone), table.name)} (",
             f"{_described(table.columns, _SPARK)}\n)",
             "USING iceberg",
             *_partition(table, "PARTITIONED BY (days({}))"),
             f"COMMENT {_backslashed(table.description)}",
-            f"LOCATION {_backslashed(_location(table, places))}",
+            f"LOCATION {_backslashed(places.table(table))}",
             f"TBLPROPERTIES (\n{_properties(_iceberg_properties(table), ' = ')}\n);",
         ]
     )
@@ -126,14 +151,15 @@ def _iceberg_properties(table: Table) -> dict[str, str]:
     }
 
 
-def _duckdb(tables: Mapping[str, Table], places: _Places) -> Iterator[str]:
-    yield from (f"CREATE SCHEMA IF NOT EXISTS {_double(zone)};" for zone in _zones(tables))
+def _duckdb(tables: Mapping[str, Table], places: Places) -> Iterator[str]:
+    schemas = (places.database(zone) for zone in _zones(tables))
+    yield from (f"CREATE SCHEMA IF NOT EXISTS {_double(schema)};" for schema in schemas)
     for table in tables.values():
-        yield "\n".join(_duckdb_table(table))
+        yield "\n".join(_duckdb_table(table, places))
 
 
-def _duckdb_table(table: Table) -> Iterator[str]:
-    name = f"{_double(table.zone)}.{_double(table.name)}"
+def _duckdb_table(table: Table, places: Places) -> Iterator[str]:
+    name = f"{_double(places.database(table.zone))}.{_double(table.name)}"
     columns = [f"  {_double(c.name)} {_DUCKDB[c.type]}" for c in table.columns]
     yield f"CREATE TABLE IF NOT EXISTS {name} (\n" + ",\n".join(columns) + "\n);"
     yield f"COMMENT ON TABLE {name} IS {_doubled(table.description)};"
@@ -142,7 +168,7 @@ def _duckdb_table(table: Table) -> Iterator[str]:
         yield f"COMMENT ON COLUMN {name}.{_double(column.name)} IS {meaning};"
 
 
-_DIALECTS: dict[str, Callable[[Mapping[str, Table], _Places], Iterator[str]]] = {
+_DIALECTS: dict[str, Callable[[Mapping[str, Table], Places], Iterator[str]]] = {
     "athena": _athena,
     "spark": _spark,
     "duckdb": _duckdb,
@@ -153,8 +179,16 @@ def _zones(tables: Mapping[str, Table]) -> list[str]:
     return list(dict.fromkeys(table.zone for table in tables.values()))
 
 
-def _location(table: Table, places: _Places) -> str:
-    return f"{places.lake}/{table.zone}/{table.name}/"
+def _databases(tables: Mapping[str, Table], places: Places) -> Iterator[str]:
+    for zone in _zones(tables):
+        yield f"CREATE DATABASE IF NOT EXISTS {_tick(places.database(zone))};"
+
+
+def _refuse_other_storage(tables: Mapping[str, Table], places: Places) -> None:
+    feeds = [places.feed(table.feed) for table in tables.values() if table.feed]
+    for where in (*map(places.table, tables.values()), *feeds):
+        if not where.startswith("s3://"):
+            raise UsageError(f"{where}: Athena reads S3 alone; name a place such as s3://bucket/…")
 
 
 def _described(columns: list[Column] | tuple[Column, ...], types: Mapping[str, str]) -> str:
@@ -184,8 +218,8 @@ def _comment(text: str) -> str:
     return "\n".join(f"-- {line}" for line in lines)
 
 
-def _name(zone: str, table: str) -> str:
-    return f"{_tick(zone)}.{_tick(table)}"
+def _name(database: str, table: str) -> str:
+    return f"{_tick(database)}.{_tick(table)}"
 
 
 def _tick(name: str) -> str:

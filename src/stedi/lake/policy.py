@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
+from itertools import permutations
 from urllib.parse import urlsplit
 
 from stedi.contract import ZONES
@@ -176,8 +177,9 @@ def _zones(given: object, where: Place) -> Mapping[str, str]:
     for zone, address in given.items():
         _check_zone(zone, address, where)
     folders = [address.rstrip("/") for address in given.values()]
-    if len(set(folders)) < len(folders):
-        raise LakeError(f"{where}: two zones lie in one folder; give each its own")
+    for one, other in permutations(folders, 2):
+        if f"{one}/".startswith(f"{other}/"):
+            raise LakeError(f"{where}: zones lie one in another, in {other}; give each its own")
     return dict(zip(given, folders, strict=True))
 
 

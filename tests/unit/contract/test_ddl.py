@@ -9,7 +9,7 @@ import sqlglot
 from sqlglot import exp
 
 from stedi.contract import Column, Table, load_tables
-from stedi.contract.ddl import ddl
+from stedi.contract.ddl import Places, ddl
 from stedi.contract.table import TYPES
 from stedi.errors import UsageError
 
@@ -97,13 +97,55 @@ def test_reserved_words_and_texts_that_need_escaping_come_back_as_they_were(dial
 
 @pytest.mark.parametrize("dialect", ["athena", "spark"])
 def test_a_location_cannot_end_its_literal(dialect: str) -> None:
-    text = ddl(awkward(), dialect, lake_location="s3://it's/", landing_location="s3://it's/")
+    text = ddl(awkward(), dialect, Places("s3://it's/", "s3://it's/"))
     locations = [
         tree.find(exp.LocationProperty).this.name for tree in created(text, dialect).values()
     ]
 
-    assert "s3://it's/landing/group/" in locations
+    assert "s3://it's/warehouse/landing/group/" in locations
     assert dialect == "spark" or "s3://it's/odd/" in locations
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        Places("/srv/lake"),
+        Places(landing="file:///srv/landing"),
+        Places(zones={"ops": "/srv/ops"}),
+        Places(lake="s3n://old/lake"),
+    ],
+)
+def test_athena_is_given_no_place_that_it_cannot_read(places: Places) -> None:
+    with pytest.raises(UsageError, match="Athena reads S3 alone"):
+        ddl(load_tables(), "athena", places)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_databases_carry_the_prefix_everywhere(dialect: str) -> None:
+    text = ddl(load_tables(), dialect, Places(prefix="team_"))
+    trees = statements(text, dialect)
+    made = {
+        tree.this.db or tree.this.name
+        for tree in trees
+        if isinstance(tree, exp.Create) and tree.kind != "TABLE"
+    }
+    named = {name.partition(".")[0] for name in created(text, dialect)}
+
+    assert made == named == {f"team_{table.zone}" for table in load_tables().values()}
+
+
+@pytest.mark.parametrize("dialect", ["athena", "spark"])
+def test_a_zone_lies_where_the_lake_says(dialect: str) -> None:
+    places = Places("s3://lake/", zones={"curated": "s3://shared/curated/"})
+    text = ddl(load_tables(), dialect, places)
+
+    for table in load_tables().values():
+        folder = (
+            "s3://shared/curated"
+            if table.zone == "curated"
+            else f"s3://lake/warehouse/{table.zone}"
+        )
+        assert f"LOCATION '{folder}/{table.name}/'" in text
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -156,7 +198,7 @@ def test_tables_with_a_day_are_partitioned_by_it_and_the_others_are_not(dialect:
 
 
 def test_athena_reads_the_feeds_as_delivered() -> None:
-    text = ddl(load_tables(), "athena", landing_location="s3://bucket/in/")
+    text = ddl(load_tables(), "athena", Places(landing="s3://bucket/in/"))
     tree = created(text, "athena")["landing.customer_raw"]
     start = text.index("CREATE EXTERNAL TABLE IF NOT EXISTS `landing`.`customer_raw`")
     raw = text[start : text.index(";", text.index("LOCATION", start))]
@@ -174,10 +216,10 @@ def test_athena_reads_the_feeds_as_delivered() -> None:
 
 
 def test_athena_tables_are_iceberg_and_say_that_their_time_is_utc() -> None:
-    text = ddl(load_tables(), "athena", lake_location="s3://bucket/lake")
+    text = ddl(load_tables(), "athena", Places("s3://bucket/lake"))
 
     assert text.count("'table_type'='ICEBERG'") == len(load_tables())
-    assert "LOCATION 's3://bucket/lake/curated/machine_learning_curated/'" in text
+    assert "LOCATION 's3://bucket/lake/warehouse/curated/machine_learning_curated/'" in text
     assert "every timestamp in them is UTC" in text
     assert "timestamptz" not in "".join(
         line for line in text.splitlines() if not line.startswith("--")

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from stedi.errors import LakeError
-from stedi.lake.policy import CatalogPolicy, read_policy, template
+from stedi.lake.policy import CatalogPolicy, read_policy
+from stedi.lake.template import template
 
 REST = 'type = "rest"\nuri = "http://catalog:8181"\n'
 REFUSED = {

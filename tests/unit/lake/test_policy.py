@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from stedi.errors import LakeError
-from stedi.lake.policy import UpkeepPolicy, read_policy, template
+from stedi.lake.policy import UpkeepPolicy, read_policy
+from stedi.lake.template import template
 
 REFUSED = {
     "no section": ("maintain = 7", "maintain is 7; make it a section"),

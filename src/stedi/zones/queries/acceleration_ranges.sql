@@ -2,3 +2,4 @@
 SELECT 'x' AS axis, min(x) AS least, avg(x) AS mean, max(x) AS most FROM machine_learning_curated
 UNION ALL SELECT 'y', min(y), avg(y), max(y) FROM machine_learning_curated
 UNION ALL SELECT 'z', min(z), avg(z), max(z) FROM machine_learning_curated
+ORDER BY axis

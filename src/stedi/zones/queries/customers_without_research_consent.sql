@@ -7,3 +7,4 @@ FROM customer_trusted WHERE sharewithresearchasofdate IS NULL
 UNION ALL
 SELECT 'customers_curated', count(*)
 FROM customers_curated WHERE sharewithresearchasofdate IS NULL
+ORDER BY table_name
