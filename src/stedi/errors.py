@@ -72,4 +72,5 @@ REMEDIES = {
 def storage_error(error: OSError, where: str) -> StorageError:
     """An operating-system error as a StorageError that names the place and the remedy."""
     remedy = REMEDIES.get(error.errno or 0, error.strerror or str(error))
-    return StorageError(f"{error.filename or where}: {remedy}")
+    place = str(error.filename or where)
+    return StorageError(remedy if remedy.startswith(f"{place}: ") else f"{place}: {remedy}")
