@@ -189,6 +189,8 @@ format: $(INSTALLED_DEV)
 
 types: $(INSTALLED_DEV)
 	$(call timed,mypy --strict,$(VENV)/bin/mypy)
+	$(if $(wildcard $(DEPLOY_ENV)),$(call timed,mypy --strict of deploy,MYPYPATH=src:. \
+		$(VENV)/bin/mypy --python-executable $(DEPLOY)/bin/python -p deploy))
 
 imports: $(INSTALLED_DEV)
 	$(call timed,import rules,$(VENV)/bin/lint-imports --no-logo)

@@ -1,0 +1,1 @@
+"""The lake on AWS: stacks derived from what `stedi.zones` declares, and two commands."""

@@ -1,0 +1,234 @@
+"""Synthesizes once, lets every tool look at the templates and at each planted mistake.
+
+Runs in the environment of `deploy`: python prove.py SCRATCH writes SCRATCH/proof.json.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from deploy import node
+
+node.use_it()
+
+import aws_cdk as cdk  # noqa: E402
+import cdk_nag  # noqa: E402
+from aws_cdk import aws_glue as glue  # noqa: E402
+from aws_cdk.assertions import Template  # noqa: E402
+from aws_cdk.cloudformation_include import CfnInclude  # noqa: E402
+from deploy.app import make_app  # noqa: E402
+from deploy.build import Built  # noqa: E402
+from deploy.linters import RULES, cfn_guard, cfn_lint  # noqa: E402
+from deploy.plan import Plan  # noqa: E402
+from deploy.settings import DEFAULT, read_settings  # noqa: E402
+from looked import CHECKS, Looked  # noqa: E402
+from mistakes import MISTAKES  # noqa: E402
+from slices import part, together, touched  # noqa: E402
+
+from stedi.jobs import write_scripts  # noqa: E402
+
+Templates = dict[str, dict[str, Any]]
+
+for claims in sorted(Path(__file__).parent.glob("claims_*.py")):
+    import_module(claims.stem)  # each puts its checks into CHECKS
+
+
+def stand_in(folder: Path, plan: Plan) -> Built:
+    """What `build` makes, without the wheel and the jars themselves."""
+    (folder / "jars").mkdir(parents=True, exist_ok=True)
+    (folder / "stedi_lakehouse-0.1.0-py3-none-any.whl").write_bytes(b"a wheel")
+    (folder / "jars" / "iceberg.jar").write_bytes(b"a jar")
+    (folder / "stedi.toml").write_text(plan.policy())
+    write_scripts(folder / "scripts")
+    return Built(folder)
+
+
+def synthesized(plan: Plan, scratch: Path) -> Templates:
+    """The templates by the short names of their stacks; cdk-nag has found nothing in them."""
+    out = scratch / "cdk.out"
+    make_app(plan, stand_in(scratch / "built", plan), str(out)).synth()
+    prefix = f"{plan.settings.name}-"
+    return {
+        path.name.removesuffix(".template.json").removeprefix(prefix): json.loads(path.read_text())
+        for path in sorted(out.glob("*.template.json"))
+    }
+
+
+class Noting(dict[str, Looked]):
+    """Templates, and which of them were looked at."""
+
+    def __init__(self, templates: Mapping[str, Looked]) -> None:
+        super().__init__(templates)
+        self.seen: set[str] = set()
+
+    def __getitem__(self, name: str) -> Looked:
+        self.seen.add(name)
+        return super().__getitem__(name)
+
+    def items(self) -> Any:
+        self.seen |= set(self)
+        return super().items()
+
+
+def looks_at(templates: Mapping[str, Looked], plan: Plan) -> dict[str, set[str]]:
+    """The stacks that each check looks at where it holds."""
+    found = {}
+    for name, check in CHECKS.items():
+        noting = Noting(templates)
+        with suppress(Exception):
+            check(noting, plan)
+        found[name] = noting.seen
+    return found
+
+
+def asserted(templates: Mapping[str, Looked], plan: Plan, names: Iterable[str]) -> dict[str, str]:
+    """Of the checks so named those that do not hold, and why."""
+    failed = {}
+    for name in names:
+        try:
+            CHECKS[name](templates, plan)
+        except Exception as error:  # jsii's own errors as well as assertions
+            failed[name] = f"{type(error).__name__}: {error}"[:400]
+    return failed
+
+
+def nagged(templates: Mapping[str, dict[str, Any]], scratch: Path) -> dict[str, set[str]]:
+    """What cdk-nag finds in each template, acknowledged or not: a template keeps no excuses."""
+    out = scratch / "nag.out"
+    app = cdk.App(outdir=str(out), analytics_reporting=False)
+    for name, template in templates.items():
+        bare = {"Resources": template["Resources"]}
+        file = scratch / f"nag-{name}.json"
+        file.write_text(json.dumps(bare))
+        CfnInclude(cdk.Stack(app, name), "In", template_file=str(file))
+    cdk.Validations.of(app).add_plugins(cdk_nag.AwsSolutionsChecks(app))
+    try:
+        app.synth()
+    except Exception as error:
+        if "ValidationFailed" not in str(error):
+            raise
+    found: dict[str, set[str]] = {name: set() for name in templates}
+    for report in json.loads((out / "validation-report.json").read_text())["pluginReports"]:
+        if report["pluginName"] != "AwsSolutions":
+            continue  # CDK's own look at the schema, which is cfn-lint's
+        for violation in report["violations"]:
+            for construct in violation["violatingConstructs"]:
+                stack, _, path = construct["constructPath"].partition("/")
+                found[stack].add(f"{path}: {violation['ruleName']}")
+    return found
+
+
+def planted(templates: Templates, plan: Plan, scratch: Path) -> dict[str, dict[str, list[str]]]:
+    """For each mistake what each tool found that it does not find without it."""
+    whole = {name: Looked(template) for name, template in templates.items()}
+    seen = looks_at(whole, plan)
+    right: Templates = {}
+    wrong: Templates = {}
+    found: dict[str, dict[str, list[str]]] = {}
+    for number, mistake in enumerate(MISTAKES):
+        made = copy.deepcopy(templates[mistake.stack])
+        mistake.plant(made)
+        names = touched(templates[mistake.stack], made)
+        assert names, f"{mistake.name}: nothing was planted"
+        right[f"Right{number}x"] = part(templates[mistake.stack], names)
+        wrong[f"Wrong{number}x"] = part(made, names)
+        checks = [check for check, stacks in seen.items() if mistake.stack in stacks]
+        failed = asserted({**whole, mistake.stack: Looked(made)}, plan, checks)
+        found[mistake.name] = {"assertions": sorted(failed)}
+    _linted(found, right, wrong, scratch)
+    return found
+
+
+def _linted(
+    found: dict[str, dict[str, list[str]]], right: Templates, wrong: Templates, scratch: Path
+) -> None:
+    """Adds what the linters find in the wrong parts and not in the right ones."""
+    both = right | wrong
+    nag = nagged(both, scratch)
+    guard = cfn_guard(RULES, both, scratch)
+    lint = cfn_lint({"all": together(both)})
+    for number, name in enumerate(found):
+        names = (f"Right{number}x", f"Wrong{number}x")
+        before, after = ({str((f.rule, f.resource)) for f in guard if f.stack == s} for s in names)
+        told = [
+            {f"{f.resource.removeprefix(s)}: {f.rule}" for f in lint if f.resource.startswith(s)}
+            for s in names
+        ]
+        found[name] |= {
+            "cfn-lint": sorted(told[1] - told[0]),
+            "cfn-guard": sorted(after - before),
+            "cdk-nag": sorted(nag[names[1]] - nag[names[0]]),
+        }
+
+
+def trap(scratch: Path) -> dict[str, Any]:
+    """A misspelt key below a property: as a dict it is gone, of the typed class it is refused."""
+    app = cdk.App(outdir=str(scratch / "trap.out"), analytics_reporting=False)
+    stack = cdk.Stack(app, "trap")
+    raw: Any = {"batchSize": 1, "batchWindoe": 60}
+    glue.CfnTrigger(stack, "T", type="EVENT", actions=[], event_batching_condition=raw)
+    trigger = Template.from_stack(stack).find_resources("AWS::Glue::Trigger")["T"]
+    typed: Any = glue.CfnTrigger.EventBatchingConditionProperty
+    try:
+        typed(batch_size=1, batch_windoe=60)
+        refused = ""
+    except TypeError as error:
+        refused = str(error)
+    return {"raw": trigger["Properties"]["EventBatchingCondition"], "refused": refused}
+
+
+def otherwise(plan: Plan, scratch: Path) -> dict[str, Any]:
+    """Another lake: its data may go, its roles are for people by name, the limits are others."""
+    arn = "arn:aws:iam::123456789012:role/"
+    settings = replace(
+        plan.settings,
+        name="other",
+        buckets="acme-other",
+        database_prefix="other_",
+        keep_data=False,
+        schedule="cron(0 6 ? * MON-FRI *)",
+        workers=9,
+        scan_limit_gb=1,
+        budget_usd=7,
+        roles={role: (f"{arn}{role}", f"{arn}admin") for role in plan.settings.roles},
+    )
+    other = Plan(settings)
+    templates = synthesized(other, scratch)
+    manifest = json.loads((scratch / "cdk.out" / "manifest.json").read_text())
+    stacks = {
+        name: entry["properties"].get("terminationProtection", False)
+        for name, entry in manifest["artifacts"].items()
+        if entry["type"] == "aws:cloudformation:stack"
+    }
+    looked = {name: Looked(template) for name, template in templates.items()}
+    return {"assertions": asserted(looked, other, CHECKS), "protected": stacks}
+
+
+def main() -> None:
+    scratch = Path(sys.argv[1])
+    plan = Plan(read_settings(DEFAULT))
+    templates = synthesized(plan, scratch)
+    (scratch / "other").mkdir()
+    proof = {
+        "templates": templates,
+        "assertions": dict.fromkeys(CHECKS, "")
+        | asserted({name: Looked(t) for name, t in templates.items()}, plan, CHECKS),
+        "cfn-lint": list(map(str, cfn_lint(templates))),
+        "cfn-guard": list(map(str, cfn_guard(RULES, templates, scratch))),
+        "mistakes": planted(templates, plan, scratch),
+        "otherwise": otherwise(plan, scratch / "other"),
+        "trap": trap(scratch),
+    }
+    (scratch / "proof.json").write_text(json.dumps(proof))
+
+
+if __name__ == "__main__":
+    main()
