@@ -12,9 +12,10 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11 pytho
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install setup jars catalogs trino deploy-env browser demo serve screenshots test check lint format types imports pages repository docs bench \
+.PHONY: help install setup jars catalogs trino deploy-env browser demo serve screenshots test check lint format types types-deploy imports pages repository docs \
+	bench \
 	lock clean
-.SILENT: help test check lint format types imports pages repository lock
+.SILENT: help test check lint format types types-deploy imports pages repository lock
 
 help: ## list the targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -93,7 +94,7 @@ jars: $(JARS) ## the Java packages that Spark needs, in .venv/jars
 # Servers that tests start: Iceberg's own REST catalog, one that acts as AWS Glue, one as S3.
 CATALOGS := $(VENV)/.installed-catalogs
 
-$(CATALOGS): tests/catalogs/pom.xml tests/catalogs/requirements.lock tests/s3/requirements.lock | $(INSTALLED_DEV)
+$(CATALOGS): tests/catalogs/pom.xml tests/catalogs/requirements.lock tests/s3/requirements.lock | $(INSTALLED_DEV) $(JARS)
 	@echo "fetching the servers of the tests"
 	@$(PY) -m venv $(VENV)-glue
 	@$(VENV)-glue/bin/python -m pip --disable-pip-version-check --quiet install --no-deps \
@@ -107,7 +108,7 @@ catalogs: $(CATALOGS) ## the servers that tests start
 # Athena's engine is Trino: the one that runs on Java 17 and knows REST catalogs, for tests.
 TRINO := $(VENV)/.installed-trino
 
-$(TRINO): tests/trino/pom.xml | $(INSTALLED_DEV)
+$(TRINO): tests/trino/pom.xml | $(INSTALLED_DEV) $(CATALOGS)
 	@$(if $(MVN),echo "fetching Trino",echo "no mvn: nothing will be tested on Trino" >&2)
 	@$(if $(MVN),rm -rf $(abspath $(VENV))/trino && $(MVN) --quiet --batch-mode --file $< \
 		dependency:copy-dependencies -DincludeScope=runtime \
@@ -189,8 +190,11 @@ format: $(INSTALLED_DEV)
 
 types: $(INSTALLED_DEV)
 	$(call timed,mypy --strict,$(VENV)/bin/mypy)
-	$(if $(wildcard $(DEPLOY_ENV)),$(call timed,mypy --strict of deploy,MYPYPATH=src:. \
-		$(VENV)/bin/mypy --python-executable $(DEPLOY)/bin/python -p deploy))
+
+# Apart, since CDK's types alone take a minute or two to read.
+types-deploy: $(INSTALLED_DEV) $(DEPLOY_ENV) ## types of deploy/
+	$(call timed,mypy --strict of deploy,MYPYPATH=src:. \
+		$(VENV)/bin/mypy --python-executable $(DEPLOY)/bin/python -p deploy)
 
 imports: $(INSTALLED_DEV)
 	$(call timed,import rules,$(VENV)/bin/lint-imports --no-logo)
