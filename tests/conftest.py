@@ -9,14 +9,26 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import sites
 import sparks
 import stedi
 from helpers import ENGINES, Landings
+from s3.server import S3Server, need_server
 from stedi.api import Lake
 from stedi.engines.base import Engine
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What tests say of the places where they run."""
+    for mark in (
+        "on_s3: runs on S3 as well, always (others: STEDI_S3=all)",
+        "on_disk(why): is about files of a disk, never on S3",
+        "on_request: of S3, for STEDI_S3=all alone",
+    ):
+        config.addinivalue_line("markers", mark)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -28,7 +40,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if sparks.on_spark(item):
             item.add_marker(pytest.mark.timeout(600))
             item.add_marker(pytest.mark.xdist_group("spark"))
-    left = [item for item in items if sparks.on_request(item)]
+    left = [item for item in items if sparks.on_request(item) or sites.on_request(item)]
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in set(left)]
@@ -97,3 +109,27 @@ def landing(tmp_path: Path) -> Path:
     for feed in ("customer", "accelerometer", "step_trainer"):
         (tmp_path / "landing" / feed).mkdir(parents=True)
     return tmp_path / "landing"
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """An S3 server for all tests of this process; who kills it must start it again."""
+    need_server()
+    server = S3Server(tmp_path_factory.mktemp("s3"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that AWS's clients would find in the environment; no proxy before 127.0.0.1."""
+    sites.surround(monkeypatch)
+
+
+@pytest.fixture
+def bucket(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A new bucket, in an environment in which its owner finds it."""
+    return sites.new_bucket(s3, monkeypatch)

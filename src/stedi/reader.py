@@ -212,7 +212,9 @@ class Reader:
 
     def _fresh(self, look: Callable[[], T]) -> T:
         """What `look` finds in the tables as they are now; no file is removed meanwhile."""
-        with reading(self.home):
+        from stedi.lake.naming import lake_errors
+
+        with lake_errors(self.home.root), reading(self.home):
             self.store.forget()
             return look()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,8 @@ class Rows:
 
         hold = reading(self.home)
         try:
-            reader = self.engine.query(self.plan())
+            with self._errors():
+                reader = self.engine.query(self.plan())
         except BaseException:
             hold.close()
             raise
@@ -48,8 +50,13 @@ class Rows:
 
     def to_arrow(self) -> pa.Table:
         """All rows as an Arrow table."""
-        with reading(self.home):
+        with self._errors(), reading(self.home):
             return self.engine.query(self.plan()).read_all()
+
+    def _errors(self) -> AbstractContextManager[None]:
+        from stedi.lake.naming import lake_errors
+
+        return lake_errors(self.home.root)
 
     def to_pandas(self) -> pd.DataFrame:
         """All rows as a pandas frame (`pip install stedi-lakehouse[pandas]`)."""
@@ -78,7 +85,7 @@ class Rows:
         from stedi.engines.duckdb.user import copy_to
 
         out = _checked_path(Path(path))
-        with reading(self.home):
+        with self._errors(), reading(self.home):
             return copy_to(self.home.memory, self.home.scratch, self.plan(), out)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:

@@ -6,25 +6,29 @@ import gzip
 import io
 import json
 import re
-import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import count
+from pathlib import PurePath
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
-from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.manifest import read_manifest_list
 
+import sites
 import stedi
 from helpers import LANDING, PROMOTED, SERIAL, T0, Row, line, ordered, record
 from stedi.api import Lake
+from stedi.lake.io import DurableFileIO
+from stedi.places import Place, S3Path
 
 DAY = 86_400_000
 SHARED, PAIR, DORAS, JOS, BOBS = (SERIAL[:-1] + digit for digit in "abcde")
 Lines = Sequence[tuple[str, bytes]]  # whose it is (several: separated by spaces), and the line
 Deliveries = Mapping[str, Lines]  # by <feed>/<file>
+_fresh = count()
 
 
 def customer(whose: str, email: str, serial: str, update: int = 0, **changes: Any) -> Any:
@@ -107,40 +111,39 @@ ADAS = ("ada@test.com", "Ada Byron", "8015559999", SERIAL)
 class World:
     """A landing folder and the lake of it, both as they were after the first run."""
 
-    root: Path
+    root: Place
     deliveries: Deliveries
 
     @property
-    def lake(self) -> Path:
+    def lake(self) -> Place:
         return self.root / "work" / "lake"
 
     @property
-    def landing(self) -> Path:
+    def landing(self) -> Place:
         return self.root / "work" / "landing"
 
     def build(self, consent: str = "since") -> World:
         """Deliver, run, and put a copy aside."""
         for name, lines in self.deliveries.items():
             deliver(self.landing / name, lines)
-        with stedi.create(self.lake, consent) as lake:
+        with sites.create(self.lake, consent) as lake:
             lake.run(self.landing)
-        shutil.copytree(self.root / "work", self.root / "aside")
+        sites.keep(self.root)
         return self
 
     def restore(self) -> World:
         """Both as they were, at the same place."""
-        shutil.rmtree(self.root / "work")
-        shutil.copytree(self.root / "aside", self.root / "work")
+        sites.restore(self.root)
         return self
 
     def fresh(self) -> Lake:
         """Another lake, with the same key and policy, of what is in the landing folder now."""
-        root = self.root / "fresh"
-        shutil.rmtree(root, ignore_errors=True)
+        root = self.root / f"fresh-{next(_fresh)}"
         root.mkdir()
-        shutil.copy(self.lake / "pseudonym.key", root)
+        if not isinstance(root, S3Path):  # there, all lakes have that of the environment
+            (root / "pseudonym.key").write_bytes((self.lake / "pseudonym.key").read_bytes())
         with stedi.open(self.lake) as lake:
-            made = stedi.create(root, lake.home.consent)
+            made = sites.create(root, lake.home.consent)
         made.run(self.landing)
         return made
 
@@ -156,7 +159,7 @@ class World:
         return {name: unpacked(self.landing / name) for name in self.deliveries}
 
 
-def deliver(path: Path, lines: Lines) -> Path:
+def deliver(path: Place, lines: Lines) -> Place:
     """Write a file as its name says: plain, .gz or .zst."""
     path.parent.mkdir(parents=True, exist_ok=True)
     data = b"".join(text for _, text in lines)
@@ -165,34 +168,38 @@ def deliver(path: Path, lines: Lines) -> Path:
     return path
 
 
-def unpacked(path: Path) -> bytes:
+def unpacked(path: Place) -> bytes:
     data = path.read_bytes()
     if path.suffix == ".zst":
         return zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data)).read()
     return gzip.decompress(data) if path.suffix == ".gz" else data
 
 
-def bytes_of(*folders: Path) -> dict[str, bytes]:
+PASSING = ("catalog.db-shm", "lock", "readers")  # what locks leave, and a database's memory
+
+
+def bytes_of(*folders: Place) -> dict[str, bytes]:
     """Every file below some folders."""
     return {
-        str(path): path.read_bytes()
+        path: data
         for folder in folders
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "catalog.db-shm" and path.stat().st_size
+        for path, data in sites.files(folder).items()
+        if PurePath(path).name not in PASSING and data
     }
 
 
-def everything(root: Path) -> bytes:
+def everything(root: Place) -> bytes:
     """Every byte below a folder, and what Parquet and Avro files hold once decoded."""
     found = bytes_of(root)
-    decoded = [str(pq.read_table(path).to_pylist()) for path in found if path.endswith(".parquet")]
+    tables = (data for path, data in found.items() if path.endswith(".parquet"))
+    decoded = [str(pq.read_table(pa.BufferReader(data)).to_pylist()) for data in tables]
     decoded += [_avro(path) for path in found if path.endswith(".avro") and "snap-" in path]
     parts = [*found.values(), *map(str.encode, found), *map(str.encode, decoded)]
     return b"\n".join(parts).lower()
 
 
 def _avro(path: str) -> str:
-    io_ = PyArrowFileIO()
+    io_ = DurableFileIO()
     manifests = list(read_manifest_list(io_.new_input(path)))
     entries = [e for one in manifests for e in one.fetch_manifest_entry(io_, discard_deleted=False)]
     return f"{manifests} {[vars(entry.data_file) | {'_': repr(entry)} for entry in entries]}"

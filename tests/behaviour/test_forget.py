@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import sites
 import stedi
 from behaviour.forgetting import (
     DORAS,
@@ -36,13 +37,14 @@ from stedi.errors import LakeBusyError, LakeError, StorageError, UsageError
 from stedi.landing import ledger
 from stedi.landing.keepout import key_of
 from stedi.people import fingerprint, pseudonym
+from stedi.places import Place, S3Path
 
 ADA = "ada@test.com"
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return World(tmp_path_factory.mktemp("few"), FEW).build()
+def built(new_site: Callable[[], Place]) -> World:
+    return World(new_site(), FEW).build()
 
 
 @pytest.fixture
@@ -90,7 +92,10 @@ def _no_gzip(path: Path) -> None:
     path.write_bytes(b"no gzip")
 
 
-@pytest.mark.parametrize("harm", [_hard_link, _cut_short, _no_gzip])
+HARM = [pytest.param(_hard_link, marks=pytest.mark.on_disk("hard links")), _cut_short, _no_gzip]
+
+
+@pytest.mark.parametrize("harm", HARM)
 def test_a_file_that_cannot_be_rewritten_stops_it_before_anything_changes(
     world: World, lake: Lake, harm: Any
 ):
@@ -125,7 +130,8 @@ def test_until_it_is_finished_nobody_else_is_forgotten_and_nothing_runs(
         lake.run(world.landing)
     assert bytes_of(world.lake) == before
 
-    assert (world.lake / "forgetting.json").stat().st_mode & 0o777 == 0o600
+    if isinstance(world.lake, Path):
+        assert (world.lake / "forgetting.json").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_journal_that_cannot_be_read_is_named(world: World, lake: Lake):
@@ -154,7 +160,9 @@ def test_somebody_elses_mention_stays_and_fails_the_proof_until_it_is_mended(
     assert not done.proved
 
     file.write_bytes(mention.replace(b"ADA@test.com", b"a friend"))
-    assert lake.run(world.landing).landed["accelerometer"].landed == 1
+    landed = lake.run(world.landing).landed["accelerometer"]
+    again = isinstance(file, S3Path)  # a copy put back is younger there, and looked at once more
+    assert landed.landed in ((1, 2) if again else (1,))
     assert lake.forget([], resume=True).proved
     assert {row["erasure"] for row in rows(lake, "erasures")} == {done.erasure}
 
@@ -203,10 +211,10 @@ IDENTIFIERS += ("finn name", "8015558888", SERIAL, PAIR)
 
 @pytest.fixture(scope="module", params=["since", pytest.param("any", marks=pytest.mark.slow)])
 def forgotten(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, new_site: Callable[[], Place]
 ) -> Iterator[tuple[World, Lake, Any]]:
     """Four of seven people, and one whom nobody knows, forgotten together."""
-    world = World(tmp_path_factory.mktemp("many"), MANY).build(request.param)
+    world = World(new_site(), MANY).build(request.param)
     with stedi.open(world.lake) as lake:
         before = contents(lake)
         yield world, lake, (lake.forget(ALL), before)
@@ -222,7 +230,7 @@ def test_every_other_line_stays_byte_for_byte(forgotten: tuple[World, Lake, Any]
     world, _, _ = forgotten
 
     assert world.delivered() == world.without(*GONE)
-    assert {path.name for path in world.landing.rglob("*.*")} == {Path(name).name for name in MANY}
+    assert sites.files(world.landing).keys() == {str(world.landing / name) for name in MANY}
 
 
 def test_every_other_row_stays(forgotten: tuple[World, Lake, Any]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -28,6 +28,7 @@ from stedi.api import Lake
 from stedi.errors import LakeError
 from stedi.feeds.told import addresses, matched, serials
 from stedi.people import person_of
+from stedi.places import Place
 
 ONEILS, SHORT = "AB-CDEF-12345", "s7"
 FORGOTTEN = ("ada@test.com", "o'neil@test.com", "sam@test.com")
@@ -81,12 +82,12 @@ STEPS_LANDED = [
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+def world(new_site: Callable[[], Place]) -> World:
     more = [
         customer("oneil", "O'Neil@test.com", ONEILS, customerName="Tip O'Neil"),
         customer("sam", "sam@test.com", SHORT),
     ]
-    return World(tmp_path_factory.mktemp("out"), {**FEW, "customer/2.json": more}).build()
+    return World(new_site(), {**FEW, "customer/2.json": more}).build()
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +119,7 @@ def lines(texts: list[bytes]) -> list[tuple[str, bytes]]:
     return [("", text + b"\n") for text in texts]
 
 
+@pytest.mark.on_disk("keys in files")
 def test_without_its_key_nothing_is_landed(world: World, again: Lake):
     key = again.home.root / "forgotten.key"
     right = key.read_bytes()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import sites
 from helpers import PROMOTED, T0, deliver, record, rows_of, snapshots_of
 from stedi.api import Lake
 from stedi.contract import table as contracts
@@ -59,6 +60,7 @@ PLANTED = """checks:
 """
 
 
+@pytest.mark.on_s3
 def test_a_failing_check_publishes_nothing_and_leaves_the_previous_version(
     lake: Lake, landed: Path, edit: Edit
 ):
@@ -75,7 +77,9 @@ def test_a_failing_check_publishes_nothing_and_leaves_the_previous_version(
         held = {table for table in PROMOTED if before[table] == after[table]}
         assert held == {"customers_curated", "step_trainer_trusted", "machine_learning_curated"}
         files = {
-            str(path) for path in broken.home.warehouse.rglob("customers_curated/data/**/*.parquet")
+            path
+            for path in sites.files(broken.home.zone("curated") / "customers_curated" / "data")
+            if path.endswith(".parquet")
         }
         assert files == {
             file.path for file in broken.store.table("customers_curated").source().files

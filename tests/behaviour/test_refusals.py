@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import sites
 import stedi
 from helpers import deliver, record, rows_of
 from stedi.api import Lake
@@ -17,6 +19,7 @@ from stedi.errors import (
     StediError,
     UsageError,
 )
+from stedi.places import Place
 
 FORBIDDEN = [
     "INSERT INTO customer_trusted SELECT * FROM customer_trusted",
@@ -68,12 +71,12 @@ WRONG = [
 
 
 @pytest.fixture(scope="module")
-def full(engine_name: str, tmp_path_factory: pytest.TempPathFactory):
+def full(engine_name: str, new_site: Callable[[], Place]):
     """A lake with one row in each table, not to be changed."""
-    folder = tmp_path_factory.mktemp("refusals")
+    folder = new_site()
     for feed in ("customer", "accelerometer", "step_trainer"):
         deliver(folder / "landing", feed, "1.json", [record(feed)])
-    with stedi.create(folder / "lake", engine=engine_name) as lake:
+    with sites.create(folder / "lake", engine=engine_name) as lake:
         lake.run(folder / "landing")
         yield lake
 
@@ -156,6 +159,7 @@ def test_a_key_too_short_is_refused(lake: Lake, landing: Path, monkeypatch: pyte
         lake.run(landing)
 
 
+@pytest.mark.on_disk("keys in files")
 def test_a_lost_key_is_not_replaced_by_another(lake: Lake, landing: Path):
     (lake.home.root / "pseudonym.key").unlink()
     with pytest.raises(LakeError, match="every subject_id would change"):
@@ -167,20 +171,24 @@ def test_a_lake_in_use_is_busy(lake: Lake, landing: Path):
         lake.run(landing)
 
 
-def test_a_missing_landing_folder_is_refused(lake: Lake, tmp_path: Path):
+@pytest.mark.on_s3
+def test_a_missing_landing_folder_is_refused(lake: Lake, site: Place):
     with pytest.raises(UsageError, match="no such folder"):
-        lake.run(tmp_path / "nowhere")
-    (tmp_path / "file").touch()
+        lake.run(site / "nowhere")
+    (site / "file").write_bytes(b"")
     with pytest.raises(UsageError, match="not a folder"):
-        lake.run(tmp_path / "file")
+        lake.run(site / "file")
 
 
-def test_a_landing_folder_without_feeds_is_refused(lake: Lake, tmp_path: Path):
-    (tmp_path / "empty").mkdir()
+@pytest.mark.on_s3
+def test_a_landing_folder_without_feeds_is_refused(lake: Lake, site: Place):
+    (site / "empty" / "elsewhere").mkdir(parents=True)
+    (site / "empty" / "elsewhere" / "1.json").write_bytes(b"")
     with pytest.raises(UsageError, match="no folder named accelerometer, customer, step_trainer"):
-        lake.run(tmp_path / "empty")
+        lake.run(site / "empty")
 
 
+@pytest.mark.on_s3
 def test_empty_feed_folders_are_no_error(lake: Lake, landing: Path):
     assert lake.run(landing).landed == {}
     assert rows_of(lake, "machine_learning_curated") == []

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import sites
 from helpers import (
     PROMOTED,
     SERIAL,
@@ -21,6 +22,7 @@ from helpers import (
     tables_of,
 )
 from stedi.api import Lake
+from stedi.places import Place
 
 NewLake = Callable[..., Lake]
 
@@ -56,6 +58,7 @@ def in_order(order: Sequence[int], batches: int) -> list[list[int]]:
     return [list(order[a:b]) for a, b in itertools.pairwise(cuts)]
 
 
+@pytest.mark.on_s3
 def test_a_second_run_changes_nothing(lake: Lake, landing: Path):
     for file in FILES:
         deliver(landing, *file)
@@ -78,24 +81,22 @@ def test_a_run_without_landing_refreshes_nothing_new(lake: Lake, landing: Path):
 def test_a_touched_file_is_not_landed_again(lake: Lake, landing: Path):
     path = deliver(landing, *FILES[2])
     lake.run(landing)
-    path.touch()
+    sites.touch(path)
     assert not lake.run(landing).changed
 
 
 @pytest.mark.parametrize(("seed", "batches"), [(1, 2), (2, 3), (3, 7)])
 def test_late_and_shuffled_deliveries_give_the_tables_of_one_run(
-    new_lake: NewLake, tmp_path: Path, seed: int, batches: int
+    new_lake: NewLake, site: Place, monkeypatch: pytest.MonkeyPatch, seed: int, batches: int
 ):
-    once, many = tmp_path / "once", tmp_path / "many"
+    once, many = site / "once", site / "many"
     order = list(range(len(FILES)))
     random.Random(seed).shuffle(order)
     for folder in (once, many):
         for feed in ("customer", "accelerometer", "step_trainer"):
             (folder / feed).mkdir(parents=True)
     fresh, grown = new_lake("fresh"), new_lake("grown")
-    (grown.home.root / "pseudonym.key").write_bytes(
-        (fresh.home.root / "pseudonym.key").read_bytes()
-    )
+    monkeypatch.setenv("STEDI_PSEUDONYM_KEY", "the same key for both lakes")
     for file in FILES:
         deliver(once, *file)
     fresh.run(once)
@@ -122,6 +123,7 @@ def test_the_same_lines_in_another_file_change_no_promoted_table(lake: Lake, lan
     assert excluded["trusted.accelerometer_trusted"]["exact duplicate"] >= 10
 
 
+@pytest.mark.on_s3
 def test_a_changed_file_replaces_its_old_lines(lake: Lake, landing: Path):
     deliver(landing, *FILES[0])
     deliver(landing, "accelerometer", "1.json", [reading(1), b"bad", b"worse"])
@@ -150,6 +152,7 @@ def test_a_file_emptied_takes_its_lines_with_it(lake: Lake, landing: Path):
     assert all(line.balanced for line in lake.account())
 
 
+@pytest.mark.on_s3
 def test_consent_withdrawn_takes_the_person_out_at_the_next_run(lake: Lake, landing: Path):
     for file in FILES:
         deliver(landing, *file)

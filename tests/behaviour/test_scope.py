@@ -80,6 +80,7 @@ def changed_days(before: dict[str, set[str]], after: dict[str, set[str]]) -> int
     return sum(before.get(day) != after.get(day) for day in before | after)
 
 
+@pytest.mark.on_s3
 def test_a_late_reading_refreshes_its_day_alone(four_days: Lake, landing: Path):
     before = {table: files_of(four_days, table) for table in READINGS}
     deliver(landing, "accelerometer", "late.json", [record("accelerometer", timestamp=T0 + 5, x=7)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-import stedi
+import sites
 from helpers import (
     FEEDS,
     PROMOTED,
@@ -32,6 +32,7 @@ from stedi.contract import load_tables
 from stedi.errors import UsageError
 from stedi.lake.model import Query
 from stedi.people import belongs, pseudonym
+from stedi.places import Place
 from stedi.simulate import Simulated, simulate
 from stedi.subject.held import WITHHELD
 from stedi.subject.portable import portable
@@ -84,13 +85,13 @@ STEPS: list[Row | bytes] = [
 
 
 @pytest.fixture(scope="module")
-def filled(engine_name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+def filled(engine_name: str, new_site: Callable[[], Place]) -> Iterator[Lake]:
     """A lake after one run over these feeds."""
-    folder = tmp_path_factory.mktemp("subjects")
+    folder = new_site()
     deliver(folder / "in", "customer", "1.json", CUSTOMERS)
     deliver(folder / "in", "accelerometer", "1.json", READINGS)
     deliver(folder / "in", "step_trainer", "1.json", STEPS)
-    with stedi.create(folder / "lake", "since", engine_name) as lake:
+    with sites.create(folder / "lake", "since", engine_name) as lake:
         lake.run(folder / "in")
         yield lake
 
@@ -275,14 +276,14 @@ def test_an_apostrophe_is_a_part_of_a_name(filled: Lake):
 
 
 @pytest.fixture(scope="module")
-def withdrawn(engine_name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holding]:
+def withdrawn(engine_name: str, new_site: Callable[[], Place]) -> Iterator[Holding]:
     """What is held after a consent was given, used, and withdrawn."""
-    folder = tmp_path_factory.mktemp("withdrawn")
+    folder = new_site()
     landing = folder / "in"
     deliver(landing, "customer", "1.json", [customer("ada@test.com", SERIAL)])
     deliver(landing, "accelerometer", "1.json", [reading("ada@test.com")])
     deliver(landing, "step_trainer", "1.json", [step(SERIAL)])
-    with stedi.create(folder / "lake", "since", engine_name) as lake:
+    with sites.create(folder / "lake", "since", engine_name) as lake:
         lake.run(landing)
         again = customer("ada@test.com", SERIAL, 9, shareWithResearchAsOfDate=None)
         deliver(landing, "customer", "2.json", [again])
@@ -324,11 +325,9 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Simulated:
 
 
 @pytest.fixture(scope="module")
-def busy(
-    simulated: Simulated, engine_name: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Lake]:
+def busy(simulated: Simulated, engine_name: str, new_site: Callable[[], Place]) -> Iterator[Lake]:
     """A lake with these feeds."""
-    with stedi.create(tmp_path_factory.mktemp("busy") / "lake", "since", engine_name) as lake:
+    with sites.create(new_site() / "lake", "since", engine_name) as lake:
         lake.run(simulated.out)
         yield lake
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+import sites
 import stedi
 from helpers import T0, deliver, record, rows_of
 from stedi.api import Lake
 from stedi.errors import LakeError, UsageError
+from stedi.places import Place
 
 NewLake = Callable[..., Lake]
 
@@ -28,6 +30,7 @@ def balanced(lake: Lake) -> bool:
     return all(line.balanced for line in lake.account())
 
 
+@pytest.mark.on_s3
 def test_a_file_name_that_is_a_pattern_is_read_as_it_stands(lake: Lake, landing: Path):
     deliver(landing, "accelerometer", "a.json", readings(1, 2))
     deliver(landing, "accelerometer", "[a].json", readings(11, 12))
@@ -71,13 +74,14 @@ def test_an_indented_policy_is_changed_all_the_same(lake: Lake, landing: Path):
 
 
 @pytest.mark.parametrize("place", ["data/project-1/lake", "data/customer-7/lake", "my lake é"])
-def test_a_lake_remembers_its_files_wherever_it_is(tmp_path: Path, landing: Path, place: str):
+def test_a_lake_remembers_its_files_wherever_it_is(site: Place, landing: Place, place: str):
     deliver(landing, "accelerometer", "a.json", readings(1))
-    with stedi.create(tmp_path / place) as lake:
+    with sites.create(site / place) as lake:
         lake.run(landing)
         assert not lake.run(landing).changed
         assert landed(lake) == [1]
-        assert list(lake.home.warehouse.glob("landing/accelerometer_landing/data/*/*.parquet"))
+        data = lake.home.warehouse / "landing" / "accelerometer_landing" / "data"
+        assert [path for path in sites.files(data) if path.endswith(".parquet")]
 
 
 @pytest.mark.parametrize("odd", "?#%*[]'\"")
@@ -108,6 +112,7 @@ def test_a_feed_gains_only_so_many_columns(lake: Lake, landing: Path):
     assert balanced(lake)
 
 
+@pytest.mark.on_disk("paths and links")
 def test_a_folder_spelled_otherwise_is_the_same_folder(
     lake: Lake, landing: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -117,6 +122,7 @@ def test_a_folder_spelled_otherwise_is_the_same_folder(
     assert not lake.run(Path("../../") / landing.name).changed
 
 
+@pytest.mark.on_disk("paths and links")
 def test_linked_folders_and_other_cases_are_feeds(lake: Lake, landing: Path, tmp_path: Path):
     elsewhere = tmp_path / "elsewhere"
     deliver(elsewhere, "accelerometer", "a.json", readings(1))
@@ -131,6 +137,7 @@ def test_linked_folders_and_other_cases_are_feeds(lake: Lake, landing: Path, tmp
     assert landed(lake) == [1, 1]
 
 
+@pytest.mark.on_disk("paths and links")
 def test_a_file_name_that_is_no_unicode_is_left_alone_and_named(lake: Lake, landing: Path):
     deliver(landing, "accelerometer", "a.json", readings(1))
     odd = os.fsencode(landing / "accelerometer") + b"/b\xff.json"
@@ -150,8 +157,10 @@ def test_another_key_is_refused(lake: Lake, landing: Path, monkeypatch: pytest.M
 def test_values_of_unannounced_fields_stay_out_of_the_metadata(lake: Lake, landing: Path):
     deliver(landing, "accelerometer", "a.json", readings(1, homeAddress="zoe@private.example"))
     lake.run(landing)
-    metadata = (lake.home.warehouse / "landing/accelerometer_landing/metadata").iterdir()
-    assert not any(b"zoe@private" in file.read_bytes() for file in metadata)
+    table = lake.home.warehouse / "landing" / "accelerometer_landing"
+    metadata = sites.files(table / "metadata").values()
+    assert metadata
+    assert not any(b"zoe@private" in data for data in metadata)
 
 
 def test_a_reason_names_no_unannounced_field(lake: Lake, landing: Path):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+import sites
 from helpers import PROMOTED, Row, millis, ordered, rows_of
 from stedi.api import Lake
 from stedi.people import pseudonym
+from stedi.places import Place
 from stedi.simulate import Simulated, simulate
 
 SIZES: list[dict[str, Any]] = [
@@ -29,13 +32,10 @@ def filled(
     request: pytest.FixtureRequest,
     engine_name: str,
     simulated: Simulated,
-    tmp_path_factory: pytest.TempPathFactory,
+    new_site: Callable[[], Place],
 ):
     """A lake after one run over the simulated feeds, its policy the parameter."""
-    import stedi
-
-    where = tmp_path_factory.mktemp("filled") / "lake"
-    with stedi.create(where, request.param, engine_name) as lake:
+    with sites.create(new_site() / "lake", request.param, engine_name) as lake:
         lake.run(simulated.out)
         yield lake
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import sites
 from helpers import T0, deliver, record, rows_of
 from stedi.api import Lake
+from stedi.places import Place
 
 DELIVERIES: dict[str, list[Any]] = {
     "long": [1, 2**53, -7],
@@ -41,12 +44,10 @@ def prepared(lake: Lake, landing: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def wanted(engine_name: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[Any]]:
+def wanted(engine_name: str, new_site: Callable[[], Place]) -> tuple[str, list[Any]]:
     """All deliveries landed at once."""
-    import stedi
-
-    folder = tmp_path_factory.mktemp("at-once")
-    with stedi.create(folder / "lake", engine=engine_name) as lake:
+    folder = new_site()
+    with sites.create(folder / "lake", engine=engine_name) as lake:
         for name in DELIVERIES:
             deliver_values(folder / "landing", name)
         lake.run(folder / "landing")

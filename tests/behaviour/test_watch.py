@@ -22,6 +22,7 @@ from stedi.errors import LakeError, UsageError
 from stedi.landing.arrivals import GLANCE, PATIENCE, Form, LandingFolder, form_of
 from stedi.watch import Hear, Pace, Ran, Watcher
 
+pytestmark = pytest.mark.on_disk("files that grow; tests/s3 watches a bucket")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who writes a file")
 
 

@@ -25,13 +25,13 @@ IN_JAVA = {"aws.accessKeyId": OWNER[0], "aws.secretAccessKey": OWNER[1], "aws.re
 
 @pytest.fixture
 def spark_on_s3(
-    spark: SparkSession, bucket: str, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[SparkSession]:
     """Spark, with the settings of one of our own that has to do with S3."""
     monkeypatch.setenv("STEDI_PSEUDONYM_KEY", "the key of lakes to compare")
     java: Any = spark.sparkContext._jvm.java.lang.System
     hadoop: Any = spark.sparkContext._jsc.hadoopConfiguration()
-    for name, value in s3_settings().items():
+    for name, value in s3_settings(tmp_path).items():
         hadoop.set(name.removeprefix("spark.hadoop."), value)
     for name, value in IN_JAVA.items():
         java.setProperty(name, value)

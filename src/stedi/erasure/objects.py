@@ -13,9 +13,13 @@ from stedi.errors import StorageError
 from stedi.places import Place, S3Path
 
 REWRITTEN = "stedi-rewritten"  # beside an object: the time (ns) of the one it was made from
+_ARCHIVED = ("GLACIER", "DEEP_ARCHIVE")
 _LARGEST = 5 << 30  # bytes that S3 takes in one piece
 _SPOOL = 64 << 20  # bytes held in memory
-_KEPT = ("ContentType", "ContentEncoding", "CacheControl", "StorageClass", "ContentDisposition")
+_KEPT = (
+    *("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType"),
+    *("BucketKeyEnabled", "SSEKMSKeyId", "ServerSideEncryption", "StorageClass"),
+)
 
 
 def rewrite(found: Hits, path: S3Path, block: int) -> Rewritten:
@@ -53,6 +57,8 @@ def refusal(path: S3Path) -> str:
     head = path.ask("head_object", Key=path.key)
     if head["ContentLength"] > _LARGEST:
         return f"{path}: larger than the 5 GiB that S3 takes in one piece; deliver it in parts"
+    if head.get("StorageClass") in _ARCHIVED:
+        return f"{path}: the object is archived; bring it back from {head['StorageClass']} first"
     if head.get("ObjectLockMode") or head.get("ObjectLockLegalHoldStatus") == "ON":
         return f"{path}: the object is locked, its older version could not be removed"
     return ""

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar, cast
 
-from stedi.erasure import objects
+from stedi.erasure import objects, versions
 from stedi.erasure.cut import BLOCK
 from stedi.erasure.hits import Hits, Rewritten, hits, rewritten, unchanged, write_kept
 from stedi.erasure.needles import Needles
@@ -81,7 +81,10 @@ def _refusal_of_folder(folder: Place) -> str:
     probe = draft_of(folder / f"probe-{os.getpid()}")
     try:
         probe.write_bytes(b"")
-        probe.unlink()
+        if isinstance(probe, S3Path):
+            versions.erase(probe)
+        else:
+            probe.unlink()
     except OSError as error:
         return str(storage_error(error, str(folder)))
     return ""

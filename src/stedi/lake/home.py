@@ -24,6 +24,7 @@ import os
 import platform
 import re
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -70,9 +71,13 @@ class Home:
 
     @property
     def folders(self) -> list[Place]:
-        """Every folder in which the lake keeps something, none below another."""
+        """Every folder in which the lake keeps something, none below another.
+
+        For a lake on S3 that of this machine too, where what does not fit in memory lies.
+        """
         elsewhere = sorted({str(self.zone(zone)) for zone in self.zones})
-        return [self.root, *(place(one) for one in elsewhere)]
+        here = [self._here] if self.on_s3 and self._here.is_dir() else []
+        return [self.root, *(place(one) for one in elsewhere), *here]
 
     def tables(self) -> set[tuple[str, str]]:
         """Zone and name of every table of which there are files."""
@@ -118,7 +123,8 @@ class Home:
         if isinstance(self.root, Path):
             return self.root
         name = hashlib.sha256(str(self.root).encode()).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"stedi-{os.getuid()}" / name
+        mine = Path(tempfile.gettempdir()) / f"stedi-{os.getuid()}"
+        return _own(mine) / name
 
     @property
     def scratch(self) -> Path:
@@ -143,6 +149,7 @@ class Home:
         The caller holds the lake's lock, so that on S3 no other process writes there.
         """
         if isinstance(self.root, S3Path):
+            self.confirm()
             remove_tree(self.root / "scratch")
         for folder in self.scratch.parent.glob("*"):
             if not alive(folder.name.partition("-")[0]):
@@ -218,6 +225,19 @@ class Home:
 
 def _busy(root: Place) -> str:
     return f"{root}: another run ({leases.HOLDER}) is at work; wait for it, or use --wait SECONDS"
+
+
+def _own(folder: Path) -> Path:
+    """A folder of the machine's shared temporary one that nobody else may look into."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+            raise LakeError(f"{folder}: not a folder of this user; remove it, or set TMPDIR")
+        folder.chmod(0o700)
+    except OSError as error:
+        raise storage_error(error, str(folder)) from error
+    return folder
 
 
 def alive(process: str) -> bool:

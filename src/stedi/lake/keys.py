@@ -15,7 +15,7 @@ import secrets
 from stedi.errors import LakeError, UsageError, storage_error
 from stedi.lake.durable import write_durably
 from stedi.places import Place, S3Path
-from stedi.places.aws import is_secret, secret
+from stedi.places.aws import is_address, secret
 
 KEY_VARIABLE = "STEDI_PSEUDONYM_KEY"
 FORGOTTEN_VARIABLE = "STEDI_FORGOTTEN_KEY"
@@ -88,7 +88,7 @@ def given_key(variable: str) -> bytes | None:
     given = os.environ.get(variable)
     if given is None:
         return None
-    key = secret(given) if is_secret(given) else given
+    key = secret(given.strip()).strip() if is_address(given) else given
     if len(key) < SHORTEST_KEY:
         raise UsageError(f"{variable} has {len(key)} characters; use {SHORTEST_KEY} or more")
     return key.encode("utf-8", "surrogateescape")

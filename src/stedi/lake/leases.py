@@ -22,9 +22,11 @@ from typing import Any
 
 from stedi.errors import LakeBusyError, storage_error
 from stedi.places import S3Path
+from stedi.places.bulk import S3Reader
 
 LASTS = 60.0  # seconds
 _BEAT = 10.0
+HOLDER = "{holder}"  # in a text, where the name of the holder is to stand
 _LOOK = 0.5  # seconds between two looks at a lease that somebody holds
 
 _held: dict[S3Path, Lease] = {}
@@ -35,6 +37,7 @@ class Lease:
 
     def __init__(self, path: S3Path) -> None:
         self.path = path
+        self._name = secrets.token_hex(8)
         self._etag = ""
         self._ended = Event()
         self._beats = Thread(target=self._renew, name=f"lease {path}", daemon=True)
@@ -55,16 +58,20 @@ class Lease:
         """Its etag; FileExistsError if the condition does not hold.
 
         Each time another content: an etag tells who wrote it last, and when. A request that
-        was done and whose answer was lost is tried again, and then finds its own content.
+        was done and whose answer was lost, now or the last time, finds what this lease wrote.
         """
-        data = json.dumps({"holder": holder(), "beat": secrets.token_hex(8)}).encode()
+        beat = {"holder": holder(), "lease": self._name, "beat": secrets.token_hex(8)}
         try:
-            return self.path.write_bytes(data, **condition)
+            return self.path.write_bytes(json.dumps(beat).encode(), **condition)
         except FileExistsError:
-            etag = self.path.stat().etag
-            if self.path.read_bytes() == data:
+            if etag := self._written():
                 return etag
             raise
+
+    def _written(self) -> str:
+        """The etag of what is there, if this lease wrote it; empty if somebody else did."""
+        with S3Reader(self.path) as found:
+            return found.etag if _told(found.read(), "lease") == self._name else ""
 
     def _take_over(self) -> bool:
         """A lease whose holder is gone, unless somebody is faster."""
@@ -95,22 +102,18 @@ class Lease:
             )
 
     def _ours(self) -> bool:
-        for _ in range(2):  # a renewal may come between the two looks
-            before = self._etag
-            try:
-                if self.path.stat().etag == self._etag or before != self._etag:
-                    return True
-            except FileNotFoundError:
-                return False
-        return False
+        try:  # by what it says: of a renewal under way the etag is not known yet
+            return bool(self._written())
+        except FileNotFoundError:
+            return False
 
     def let_go(self) -> None:
         """It is free; if the storage is away, once it has run out."""
         self._ended.set()
         self._beats.join()
         with suppress(OSError):
-            if self._ours():
-                self.path.unlink(missing_ok=True)
+            if etag := self._written():
+                self.path.ask("delete_object", Key=self.path.key, IfMatch=etag)
 
 
 def holder() -> str:
@@ -126,21 +129,21 @@ def age(answer: Any, modified: datetime) -> float:
 
 def fresh(folder: S3Path) -> Iterator[str]:
     """The names of leases in a folder whose holders live."""
-    answer = folder.ask("list_objects_v2", Prefix=f"{folder.key}/")
-    for entry in answer.get("Contents", []):
-        if age(answer, entry["LastModified"]) < LASTS:
-            yield str(entry["Key"]).rpartition("/")[2]
+    for answer in folder.pages("list_objects_v2", Prefix=f"{folder.key}/"):
+        for entry in answer.get("Contents", []):
+            if age(answer, entry["LastModified"]) < LASTS:
+                yield str(entry["Key"]).rpartition("/")[2]
 
 
 @contextmanager
 def lease(path: S3Path, wait: float, busy: str) -> Iterator[None]:
-    """Hold a lease; LakeBusyError, `busy` with {holder}, after `wait` seconds."""
+    """Hold a lease; LakeBusyError, `busy` with HOLDER replaced, after `wait` seconds."""
     mine = Lease(path)
     deadline = time.monotonic() + wait
     try:
         while not mine.take():
             if time.monotonic() >= deadline:
-                raise LakeBusyError(busy.format(holder=_holder_of(path)))
+                raise LakeBusyError(busy.replace(HOLDER, _holder_of(path)))
             time.sleep(_LOOK)
     except OSError as error:
         raise storage_error(error, str(path)) from error
@@ -154,9 +157,17 @@ def lease(path: S3Path, wait: float, busy: str) -> Iterator[None]:
 
 def _holder_of(path: S3Path) -> str:
     try:
-        return str(json.loads(path.read_bytes())["holder"])
-    except (OSError, ValueError, KeyError):
+        return _told(path.read_bytes(), "holder") or "unknown"
+    except OSError:
         return "unknown"
+
+
+def _told(lease: bytes, name: str) -> str:
+    """What the bytes of a lease say; empty if they do not."""
+    try:
+        return str(json.loads(lease)[name])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def confirm(path: S3Path) -> None:

@@ -54,13 +54,15 @@ def _put(root: S3Path, text: str) -> None:
         if any(path != where for path, _ in root.below(2)):
             raise UsageError(f"{root}: not empty and not a lake; choose another --lake")
         where.write_bytes(text.encode(), IfNoneMatch="*")
-        with suppress(FileExistsError):
-            where.write_bytes(text.encode(), IfNoneMatch="*")
-            where.unlink()
-            raise LakeError(
-                f"{root}: this storage does not keep conditions of writing (If-None-Match), so "
-                "two runs could not be kept apart; use one that does, as AWS S3 does"
-            )
+        for condition in ({"IfNoneMatch": "*"}, {"IfMatch": '"0"'}):
+            with suppress(FileExistsError):
+                where.write_bytes(text.encode(), **condition)
+                where.unlink()
+                raise LakeError(
+                    f"{root}: this storage does not keep conditions of writing "
+                    f"({next(iter(condition))}), so two runs could not be kept apart; use one that "
+                    "does, as AWS S3 does"
+                )
     except FileExistsError:
         raise LakeBusyError(f"{root}: somebody else made this lake just now; run again") from None
     except OSError as error:

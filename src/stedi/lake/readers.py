@@ -17,7 +17,7 @@ from contextlib import contextmanager
 
 from stedi.errors import storage_error
 from stedi.lake.home import Home
-from stedi.lake.leases import Lease, fresh, lease
+from stedi.lake.leases import HOLDER, Lease, fresh, lease
 from stedi.places import S3Path
 
 _ALONE = "alone"
@@ -70,14 +70,25 @@ def _leased(folder: S3Path) -> Lease | None:
         mine = Lease(folder / secrets.token_hex(8))
         try:
             mine.take()
-            if _ALONE not in fresh(folder):
-                return mine
-            mine.let_go()
         except PermissionError:
             return None
         except OSError as error:
             raise storage_error(error, str(folder)) from error
+        if _undisturbed(mine, folder):
+            return mine
         time.sleep(0.5)
+
+
+def _undisturbed(mine: Lease, folder: S3Path) -> bool:
+    """Whether nobody removes files; if somebody does, or that cannot be told, `mine` is let go."""
+    try:
+        if _ALONE not in fresh(folder):
+            return True
+    except OSError as error:
+        mine.let_go()
+        raise storage_error(error, str(folder)) from error
+    mine.let_go()
+    return False
 
 
 def _opened(home: Home) -> int | None:
@@ -95,7 +106,7 @@ def alone(home: Home, wait: float) -> Iterator[bool]:
     """Keep new readers out; False if some are still at work after `wait` seconds."""
     if isinstance(home.readers, S3Path):
         with lease(
-            home.readers / _ALONE, wait, f"{home.root}: files are being removed by {{holder}}"
+            home.readers / _ALONE, wait, f"{home.root}: files are being removed by {HOLDER}"
         ):
             yield _left(home.readers, time.monotonic() + wait)
         return

@@ -237,6 +237,7 @@ class StoredTable:
         name: older snapshots keep reading theirs.
         """
         table = self._require()
+        self.store.home.confirm()
         with table.transaction() as transaction:
             with transaction.update_schema(allow_incompatible_changes=True) as update:
                 for name in types:

@@ -68,6 +68,7 @@ def expire(stored: StoredTable, versions: Collection[int], log_kept: int = METAD
     table = stored.iceberg
     if table is None or not (versions or len(table.metadata.metadata_log) > max(1, log_kept)):
         return
+    stored.store.home.confirm()
     with table.transaction() as transaction:
         transaction.set_properties({_LOG_LIMIT: str(max(1, log_kept))})
         for name, ref in table.metadata.refs.items():

@@ -55,15 +55,16 @@ def _from_s3(landing: S3Path, feeds: list[str], delivery: Delivery) -> bool:
     """Sort in what one listing tells; whether there is a folder of a feed."""
     seen = False
     for path, stat in sorted(landing.below()):
-        inner = path.parts[len(landing.parts) : -1]
+        *inner, name = str(path).removeprefix(f"{landing}/").split("/")
         feed = _feed_of((landing.name or landing.bucket, *inner), feeds)
         if not feed or any(part.startswith((".", "_")) for part in inner):
             continue
         seen = True
-        name = path.key.rpartition("/")[2]
-        if name.lower().endswith(ENDINGS) and not name.startswith((".", "_")):
+        if not name or name.startswith((".", "_")):  # no name: it stands for the folder
+            continue
+        if name.lower().endswith(ENDINGS) and "" not in inner:
             delivery.feeds[feed].append(RawFile(str(path), stat.st_size, stat.st_mtime_ns))
-        elif name and not name.startswith((".", "_")):
+        else:
             delivery.ignored.append(str(path))
     return seen
 

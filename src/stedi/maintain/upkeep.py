@@ -162,6 +162,7 @@ def _remove(
         return True
     with alone(store.home, wait) as undisturbed:
         if undisturbed or anyway:
+            store.home.confirm()  # a run that took the lake over may have made these files
             for name, files in garbage.items():
                 lake.remove(store.table(name), files)
         return undisturbed or anyway

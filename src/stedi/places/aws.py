@@ -103,7 +103,7 @@ def _answered(response: Any, where: str) -> OSError:
     if code == "NoSuchBucket":
         return Unfit(f"{where}: there is no such bucket; make it, or choose another address")
     if code in ("PreconditionFailed", "412", "ConditionalRequestConflict"):
-        return FileExistsError(17, "written by somebody else meanwhile", where)
+        return FileExistsError(17, "written by somebody else meanwhile; run again", where)
     if code in _REFUSED:
         return PermissionError(f"{where}: access denied ({code}: {text}); {_SIGN_IN}")
     if code in ("301", "PermanentRedirect"):
@@ -119,14 +119,22 @@ def _words(error: object) -> str:
     return " ".join(str(error).split()).rstrip(".")
 
 
-def is_secret(text: str) -> bool:
-    """Whether a text is the address (ARN) of a secret, and not the secret itself."""
-    return text.startswith("arn:") and ":secretsmanager:" in text
+def is_address(text: str) -> bool:
+    """Whether a text is an address (ARN) of AWS, and not a secret itself."""
+    return text.strip().startswith("arn:")
 
 
 @lru_cache(maxsize=8)
 def secret(arn: str) -> str:
-    """A secret kept by AWS Secrets Manager, read once; StorageError if it cannot be had."""
+    """A secret kept by AWS Secrets Manager, read once.
+
+    UsageError for another address, StorageError if the secret cannot be had.
+    """
+    if arn.split(":")[2:3] != ["secretsmanager"] or arn.count(":") < 6:
+        raise UsageError(
+            f"{arn}: not the ARN of a secret, such as "
+            "arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME"
+        )
     try:
         with aws_errors(arn):
             found = client("secretsmanager", arn.split(":")[3]).get_secret_value(SecretId=arn)

@@ -57,8 +57,9 @@ class S3Reader(io.RawIOBase):
         if self.etag:
             asked["IfMatch"] = self.etag
         for tried in range(TRIES):
+            answer = self._answer(asked)
             try:
-                return self._answer(asked)
+                return answer, answer["Body"].read() if "Body" in answer else b""
             except (HTTPClientError, ResponseStreamingError):
                 if tried == TRIES - 1:
                     with aws_errors(str(self._path)):
@@ -66,18 +67,17 @@ class S3Reader(io.RawIOBase):
                 time.sleep(0.1 * 2**tried)
         raise AssertionError("unreachable")
 
-    def _answer(self, asked: dict[str, Any]) -> tuple[Any, bytes]:
+    def _answer(self, asked: dict[str, Any]) -> Any:
+        """The beginning of an answer, for which boto3 asks again; of an empty object no body."""
         from botocore.exceptions import ClientError
 
         where = {"Bucket": self._path.bucket, "Key": self._path.key}
-        try:
-            answer = client("s3").get_object(**where, **asked)
-            return answer, answer["Body"].read()
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("InvalidRange", "416"):  # it is empty
-                with aws_errors(str(self._path)):
-                    return client("s3").head_object(**where), b""
-            with aws_errors(str(self._path)):
+        with aws_errors(str(self._path)):
+            try:
+                return client("s3").get_object(**where, **asked)
+            except ClientError as error:
+                if error.response["Error"]["Code"] in ("InvalidRange", "416"):
+                    return client("s3").head_object(**where)
                 raise
 
     def read_at(self, size: int, start: int) -> bytes:

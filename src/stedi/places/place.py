@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from stedi.errors import UsageError
 from stedi.places.s3 import SCHEME, S3Path, remove
 
 Place = Path | S3Path
 LOCAL = "file://"
+_SCHEME = re.compile(r"\w+:/")
 
 
 class Listed(NamedTuple):
@@ -24,10 +27,14 @@ class Listed(NamedTuple):
 
 
 def place(text: str | Place) -> Place:
-    """The place at an address: s3://… or a path of this machine; UsageError for no bucket."""
+    """The place at an address: s3://… or a path of this machine; else UsageError."""
     if isinstance(text, Path | S3Path):
         return text
-    return S3Path.parse(text) if is_remote(text) else Path(text)
+    if is_remote(text):
+        return S3Path.parse(text)
+    if _SCHEME.match(text):
+        raise UsageError(f"{text}: give a folder of this machine, or an address s3://bucket/folder")
+    return Path(text)
 
 
 def is_remote(text: str) -> bool:

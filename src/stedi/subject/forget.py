@@ -20,6 +20,7 @@ from stedi.errors import UsageError
 from stedi.lake.home import Home, open_home
 from stedi.lake.naming import lake_errors
 from stedi.lake.store import Store
+from stedi.landing.keepout import key_of
 from stedi.maintain import expire_all
 from stedi.places import S3Path, place
 from stedi.refresh.bookmark import account_of
@@ -94,6 +95,7 @@ def forget(
             raw = RawFiles(store, journal)
             raw.check_writable()
             raw.look()
+            key_of(store)  # that of the fingerprints: without it, nothing is begun
             journal.save(store.home)
             _remove(store, engine, params, journal, raw, tell)
         tell("removing older versions and files that nothing refers to")
@@ -109,6 +111,7 @@ def forget(
 
 def _remove_past(home: Home, journal: Journal) -> None:
     """Older versions of objects of the lake, and of the delivered files, where S3 keeps them."""
+    home.confirm()
     for folder in home.folders:
         if isinstance(folder, S3Path):
             versions.purge(folder)

@@ -75,6 +75,7 @@ class RawFiles:
     def _cut(self, path: Place, needles: Needles, found: Mapping[str, Hits]) -> Rewritten | None:
         hit = found[str(path)]
         if hit.spans:
+            self._home.confirm()
             with self._saving:  # before it is replaced: afterwards nobody could count them
                 self._journal.cut[str(path)] = (hit.removed, hit.removed_bytes)
                 self._journal.save(self._home)

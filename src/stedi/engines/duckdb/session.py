@@ -133,9 +133,15 @@ def storage_errors(where: str) -> Iterator[None]:
             raise storage_error(OSError(errno.ENOSPC, "no space"), where) from error
         if isinstance(error, duckdb.IOException):
             raise StorageError(f"{where}: {error}; check the disk and run again") from error
-        if lent := _LENT.findall(str(error)):
-            raise StorageError(f"{where}: {lent[-1]}; run again") from error
+        if lent := of_lent(error):
+            raise StorageError(f"{where}: {lent}; run again") from error
         raise
+
+
+def of_lent(error: duckdb.Error) -> str:
+    """What a file system lent by Python said, whose whole traceback DuckDB tells; else empty."""
+    found = _LENT.findall(str(error)) if "Traceback" in str(error) else []
+    return str(found[-1]) if found else ""
 
 
 def _out_of_space(error: duckdb.Error, where: str) -> bool:

@@ -10,7 +10,14 @@ import duckdb
 import pyarrow as pa
 
 from stedi.contract import load_tables
-from stedi.engines.duckdb.session import connect, interruptions, literal, rows_of, seeing_s3
+from stedi.engines.duckdb.session import (
+    connect,
+    interruptions,
+    literal,
+    of_lent,
+    rows_of,
+    seeing_s3,
+)
 from stedi.engines.sql.session import name
 from stedi.errors import QueryError, StorageError
 from stedi.lake.model import Query
@@ -20,19 +27,30 @@ BATCH_ROWS = 50_000
 
 def run(memory: str, scratch: Path, query: Query) -> pa.RecordBatchReader:
     """Stream the rows of one SELECT; QueryError says what is wrong with it."""
-    connection = seeing_s3(connect(memory, scratch))
     with query_errors():
-        relation = relate(connection, query)
-        _close_off(connection, query)
-        return relation.to_arrow_reader(BATCH_ROWS)
+        return _closed(connect(memory, scratch), query).to_arrow_reader(BATCH_ROWS)
 
 
 def relate(connection: duckdb.DuckDBPyConnection, query: Query) -> duckdb.DuckDBPyRelation:
-    """The query as a lazy relation of that connection, over views of its sources."""
+    """The query as a lazy relation of somebody's connection, over views of its sources."""
     with query_errors():
         _gate(connection, query.sql)
-        _make_views(connection, query)
-        return connection.sql(query.sql.rstrip().rstrip(";"), params=dict(query.params) or None)
+        _make_views(seeing_s3(connection), query)
+        return _bound(connection, query)
+
+
+def _closed(
+    connection: duckdb.DuckDBPyConnection, query: Query, *out: str
+) -> duckdb.DuckDBPyRelation:
+    """The same on a connection of our own, closed off before the query is looked at."""
+    _gate(connection, query.sql)
+    _make_views(seeing_s3(connection), query)
+    _close_off(connection, query, *out)
+    return _bound(connection, query)
+
+
+def _bound(connection: duckdb.DuckDBPyConnection, query: Query) -> duckdb.DuckDBPyRelation:
+    return connection.sql(query.sql.rstrip().rstrip(";"), params=dict(query.params) or None)
 
 
 @contextmanager
@@ -42,15 +60,21 @@ def query_errors() -> Iterator[None]:
         with interruptions():
             yield
     except duckdb.IOException as error:
-        raise StorageError(
-            f"a data file of the lake cannot be read ({error}); if it is gone for good, read an "
-            "older version with --as-of"
-        ) from error
+        raise _unreadable(str(error)) from error
     except duckdb.CatalogException as error:
         known = ", ".join(load_tables())
         raise QueryError(f"{str(error).partition(chr(10))[0]}; the tables are {known}") from error
     except duckdb.Error as error:
+        if lent := of_lent(error):
+            raise _unreadable(lent) from error
         raise QueryError(str(error)) from error
+
+
+def _unreadable(why: str) -> StorageError:
+    return StorageError(
+        f"a data file of the lake cannot be read ({why}); if it is gone for good, read an "
+        "older version with --as-of"
+    )
 
 
 def _close_off(connection: duckdb.DuckDBPyConnection, query: Query, *out: str) -> None:
@@ -82,12 +106,11 @@ def _make_views(connection: duckdb.DuckDBPyConnection, query: Query) -> None:
 
 def copy_to(memory: str, scratch: Path, query: Query, path: Path) -> int:
     """Write the result to a .parquet or .csv file; the number of rows."""
-    connection = seeing_s3(connect(memory, scratch))
+    connection = connect(memory, scratch)
     kind = path.suffix.lstrip(".").lower()
     options = "FORMAT csv, HEADER" if kind == "csv" else "FORMAT parquet, COMPRESSION zstd"
     with query_errors():
-        relate(connection, query).create_view("result")
-        _close_off(connection, query, str(path))
+        _closed(connection, query, str(path)).create_view("result")
         copied = (
             f"COPY (SELECT * FROM result) TO {literal(str(path))} ({options}, USE_TMP_FILE false)"
         )

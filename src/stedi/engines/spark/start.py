@@ -102,8 +102,8 @@ def requirements(home: Home) -> dict[str, str]:
     What it spills lies in the lake's scratch folder, which is swept if the process is killed.
     """
     _need_java()
-    scratch = {"spark.local.dir": str(home.spark_scratch / "spilled")}
-    return {**OWN, **_jars(home), **scratch, **(s3_settings() if home.on_s3 else {})}
+    settings = {**OWN, **_jars(home), "spark.local.dir": str(home.spark_scratch / "spilled")}
+    return settings | s3_settings(home.spark_scratch) if home.on_s3 else settings
 
 
 def acquire(settings: Mapping[str, str]) -> SparkSession:
@@ -206,15 +206,17 @@ def _need_java() -> None:
         )
 
 
-def s3_settings() -> dict[str, str]:
+def s3_settings(scratch: Path) -> dict[str, str]:
     """How a Spark of our own reads and writes s3://; AWS Glue and EMR have ways of their own.
 
-    Credentials are found as AWS's library for Java does, much as boto3 does.
+    Credentials are found as AWS's library for Java does, much as boto3 does. What is to be put
+    gathers in `scratch`, which is swept if the process is killed.
     """
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
     settings = {
         "fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
         "fs.s3a.aws.credentials.provider": _PROVIDER,
+        "fs.s3a.buffer.dir": str(scratch / "s3a"),
         "fs.s3a.endpoint": endpoint,
         "fs.s3a.endpoint.region": region(),
         "fs.s3a.path.style.access": "true" if endpoint else "",

@@ -1,0 +1,308 @@
+"""Leases: one of two holds the lake, nobody for ever, and who lost it publishes nothing."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sites
+import stedi
+from helpers import FEEDS, deliver, record, rows_of, snapshots_of
+from s3.faults import Fault, FaultyProxy, Harm
+from stedi.api import Lake
+from stedi.errors import LakeBusyError, StorageError
+from stedi.lake import leases, readers, upkeep
+from stedi.lake.leases import HOLDER, Lease, lease
+from stedi.lake.stored import StoredTable
+from stedi.places import S3Path
+
+BUSY = f"the lake is {HOLDER}'s"
+
+
+@pytest.fixture
+def at(bucket: str) -> S3Path:
+    return S3Path(bucket, "{lake}/lock")
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leases that last two seconds and are renewed often."""
+    monkeypatch.setattr(leases, "LASTS", 2.0)
+    monkeypatch.setattr(leases, "_BEAT", 0.2)
+    monkeypatch.setattr(leases, "_LOOK", 0.05)
+
+
+@pytest.fixture
+def lake(bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Lake]:
+    """A lake with a row in each table, its landing folder beside it."""
+    sites.with_keys(monkeypatch, tmp_path)
+    for feed in FEEDS:
+        deliver(S3Path(bucket, "landing"), feed, "1.json", [record(feed)])
+    with sites.create(f"s3://{bucket}/lake") as made:
+        made.run(f"s3://{bucket}/landing")
+        yield made
+
+
+def abandoned(path: S3Path) -> Lease:
+    """A lease whose holder is as good as dead: it is not renewed."""
+    dead = Lease(path)
+    dead._renew = lambda: None  # type: ignore[method-assign]
+    dead._beats = threading.Thread(target=dead._renew)
+    assert dead.take()
+    return dead
+
+
+# ---------------------------------------------------------------- one of two
+
+
+def test_a_second_holder_is_refused_and_told_of_the_first(at: S3Path) -> None:
+    with (
+        lease(at, 0, BUSY),
+        pytest.raises(LakeBusyError, match=f"is .* process {os.getpid()}'s"),
+        lease(at, 0.1, BUSY),
+    ):
+        pass
+    assert not at.exists()
+
+
+def test_of_many_who_try_one_at_a_time_holds_it(at: S3Path, quick: None) -> None:
+    inside: list[int] = []
+
+    def work(number: int) -> None:
+        with lease(at, 30, BUSY):
+            inside.append(number)
+            assert len(inside) == 1
+            time.sleep(0.02)
+            inside.remove(number)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(8)))
+
+
+def test_a_holder_that_lives_keeps_it_beyond_its_time(at: S3Path, quick: None) -> None:
+    with lease(at, 0, BUSY):
+        time.sleep(3.5)
+        with pytest.raises(LakeBusyError), lease(at, 0, BUSY):
+            pass
+        leases.confirm(at)
+
+
+def test_a_lease_that_ran_out_is_taken_over_and_the_first_finds_out(
+    at: S3Path, quick: None
+) -> None:
+    dead = abandoned(at)
+    with lease(at, 10, BUSY):
+        with pytest.raises(LakeBusyError, match=r"away for more than .*run again"):
+            dead.confirm()
+        dead.let_go()
+        assert at.exists()
+        leases.confirm(at)
+    assert not at.exists()
+
+
+def test_a_lease_that_was_removed_is_lost(at: S3Path) -> None:
+    with lease(at, 0, BUSY):
+        at.unlink()
+        with pytest.raises(LakeBusyError, match="another took the lake over"):
+            leases.confirm(at)
+
+
+# ---------------------------------------------------------------- answers that are lost
+
+
+@pytest.mark.parametrize("harm", [Harm.LOST, Harm.DROPPED, Harm.ERROR_503])
+def test_a_request_that_failed_once_leaves_one_holder(
+    at: S3Path, proxy: FaultyProxy, quick: None, harm: Harm
+) -> None:
+    with proxy.failing(Fault(harm, method="PUT", every=2)), lease(at, 0, BUSY):
+        time.sleep(1)
+        leases.confirm(at)
+        with pytest.raises(LakeBusyError), lease(at, 0, BUSY):
+            pass
+    assert not at.exists()
+
+
+def test_a_renewal_whose_answers_are_all_lost_is_known_again(
+    at: S3Path, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = Lease(at)
+    mine._beats = threading.Thread(target=lambda: None)
+    assert mine.take()
+    monkeypatch.setattr("stedi.places.aws.ATTEMPTS", 1)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # another client
+    with proxy.failing(Fault(Harm.LOST, method="PUT")), pytest.raises(ConnectionError):
+        mine._write(IfMatch=mine._etag)
+    mine._etag = mine._write(IfMatch=mine._etag)
+    mine.confirm()
+    mine.let_go()
+    assert not at.exists()
+
+
+# ---------------------------------------------------------------- runs
+
+
+def test_a_second_run_is_refused_or_waits(lake: Lake, bucket: str) -> None:
+    with stedi.open(lake.home.root) as beside, lake.home.lock():
+        with pytest.raises(LakeBusyError, match=f"another run .*process {os.getpid()}.*--wait"):
+            beside.run()
+        for act in (beside.maintain, lambda: beside.forget(["ada@test.com"])):
+            with pytest.raises(LakeBusyError):
+                act()
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(beside.run, None, None, 20)
+            time.sleep(0.5)
+            assert not waiting.done()
+            sites.boto().delete_object(Bucket=bucket, Key="lake/lock")
+            assert not waiting.result().changed
+
+
+@pytest.mark.parametrize("lost", ["taken", pytest.param("removed", marks=pytest.mark.on_request)])
+def test_a_run_that_lost_its_lease_publishes_nothing(
+    lake: Lake, bucket: str, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    lock, landing = lake.home.root / "lock", S3Path(bucket, "landing")
+    deliver(landing, "accelerometer", "2.json", [record("accelerometer", x=7)])
+    before, files = snapshots_of(lake), set(sites.files(lake.home.warehouse))
+    publish = StoredTable.publish
+
+    def lose(*arguments: Any, **named: Any) -> Any:
+        if lost == "taken":
+            lock.write_bytes(b'{"holder": "somebody else"}')
+        else:
+            lock.unlink(missing_ok=True)
+        return publish(*arguments, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StoredTable, "publish", lose)
+        with pytest.raises(LakeBusyError, match="nothing more was published, run again"):
+            lake.run(landing)
+    assert snapshots_of(lake) == before
+    assert lock.exists() is (lost == "taken")
+    lock.unlink(missing_ok=True)
+    lake.run(landing)
+    assert sorted(row["x"] for row in rows_of(lake, "accelerometer_landing")) == [1, 7]
+    lake.maintain()
+    assert files
+
+
+@pytest.mark.on_request
+def test_a_run_whose_storage_is_away_for_a_while_goes_on(
+    lake: Lake, bucket: str, proxy: FaultyProxy, quick: None
+) -> None:
+    deliver(S3Path(bucket, "landing"), "accelerometer", "2.json", [record("accelerometer", x=7)])
+    with (
+        stedi.open(lake.home.root) as other,
+        proxy.failing(Fault(Harm.ERROR_503, key="*/lock", method="PUT", first=2, times=4)),
+    ):
+        other.run(f"s3://{bucket}/landing")
+    assert len(rows_of(lake, "accelerometer_landing")) == 2
+
+
+# ---------------------------------------------------------------- readers
+
+
+def expiring(lake: Lake) -> None:
+    """Let every version but the current one be too old, and there be one."""
+    where = lake.home.root / "stedi.toml"
+    where.write_text(where.read_text().replace("keep_days = 7", "keep_days = 0"))
+    landing = S3Path(lake.home.root.bucket, "landing")  # type: ignore[union-attr]
+    deliver(landing, "customer", "2.json", [record("customer", lastUpdateDate=2_000_000_000_000)])
+    deliver(landing, "accelerometer", "1.json", [record("accelerometer", x=2)])
+    lake.run(landing)
+
+
+def leased(lake: Lake) -> list[str]:
+    return list(sites.files(lake.home.readers))
+
+
+def test_files_that_a_reader_holds_stay_until_it_has_read(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stedi.maintain import maintain
+
+    monkeypatch.setattr(maintain, "__defaults__", (0.2,))
+    many = lake.sql("SELECT r.x FROM accelerometer_landing AS r, range(9000)").batches()
+    first = many.read_next_batch().num_rows
+    assert len(leased(lake)) == 1
+    with stedi.open(lake.home.root) as beside:
+        expiring(beside)
+        held = set(sites.files(lake.home.warehouse))
+        assert beside.maintain().left > 0
+        assert not {path for path in held if "/data/" in path} - set(
+            sites.files(lake.home.warehouse)
+        )
+        assert first + sum(batch.num_rows for batch in many) == 9000
+        assert leased(lake) == []
+        assert beside.maintain().left == 0
+    assert len(set(sites.files(lake.home.warehouse))) < len(held)
+
+
+@pytest.mark.on_request
+def test_a_reader_waits_while_files_are_removed(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    removed, threads = upkeep.remove, list[threading.Thread]()
+
+    def read() -> None:
+        with stedi.open(lake.home.root) as beside:
+            assert rows_of(beside, "accelerometer_landing")
+        order.append("read")
+
+    def slowly(*arguments: Any) -> None:
+        if not threads:
+            threads.append(threading.Thread(target=read))
+            threads[0].start()
+            threads[0].join(1)
+        removed(*arguments)
+        order.append("removed")
+
+    expiring(lake)
+    monkeypatch.setattr(upkeep, "remove", slowly)
+    lake.maintain()
+    threads[0].join()
+    assert set(order[:-1]) == {"removed"}
+    assert order[-1] == "read"
+
+
+@pytest.mark.on_request
+def test_a_reader_that_was_killed_holds_files_no_longer_than_its_lease(
+    lake: Lake, quick: None
+) -> None:
+    expiring(lake)
+    abandoned(lake.home.readers / "dead")  # type: ignore[arg-type]
+    time.sleep(3)
+    assert lake.maintain().left == 0
+
+
+def test_more_readers_than_a_page_lists_are_all_seen(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = lake.home.readers
+    assert isinstance(folder, S3Path)
+    pages = S3Path.pages
+    small = {"PaginationConfig": {"PageSize": 2}}
+    monkeypatch.setattr(S3Path, "pages", lambda self, call, **a: pages(self, call, **(a | small)))
+    for name in ("0", "1", "2", readers._ALONE):
+        (folder / name).write_bytes(b"{}")
+    assert set(leases.fresh(folder)) == {"0", "1", "2", "alone"}
+
+
+def test_a_reader_that_cannot_look_leaves_no_lease(
+    lake: Lake, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stedi.places.aws.ATTEMPTS", 1)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    with (
+        proxy.failing(Fault(Harm.ERROR_503, query="*readers*")),
+        pytest.raises(StorageError, match="SlowDown"),
+    ):
+        readers.reading(lake.home)
+    assert leased(lake) == []
