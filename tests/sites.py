@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from itertools import count
@@ -88,10 +89,12 @@ def policy(where: Place | str) -> Path:
     """A stedi.toml for a lake on S3."""
     file = _catalog(str(where)).with_suffix(".toml")
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(
+    draft = file.with_suffix(f".{threading.get_ident()}")  # several threads may ask for it
+    draft.write_text(
         'format = 1\nconsent = "since"\n\n[catalog]\ntype = "sqlite"\n'
         f'file = "{_catalog(str(where))}"\n\n[maintain]\nkeep_days = 7\nkeep_snapshots = 24\n'
     )
+    draft.replace(file)
     return file
 
 

@@ -133,7 +133,7 @@ def test_a_renewal_whose_answers_are_all_lost_is_known_again(
     at: S3Path, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = Lease(at)
-    mine._beats = threading.Thread(target=lambda: None)
+    monkeypatch.setattr("stedi.lake.leases._BEAT", 1000.0)
     assert mine.take()
     monkeypatch.setattr("stedi.places.aws.ATTEMPTS", 1)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # another client

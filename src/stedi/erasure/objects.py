@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from typing import IO, Any, cast
+from urllib.parse import urlencode
 
 from stedi.erasure.hits import Hits, Rewritten, rewritten, write_kept
 from stedi.errors import StorageError
@@ -39,6 +40,9 @@ def _put(found: Hits, path: S3Path, file: Any) -> None:
     head = path.ask("head_object", Key=path.key)
     stat = path.stat()
     kept = {name: head[name] for name in _KEPT if name in head}
+    if head.get("TagCount"):
+        tags = path.ask("get_object_tagging", Key=path.key)["TagSet"]
+        kept["Tagging"] = urlencode({tag["Key"]: tag["Value"] for tag in tags})
     beside = {**head["Metadata"], REWRITTEN: str(found.modified)}
     try:
         if (stat.st_size, stat.st_mtime_ns) != (found.size, found.modified):
@@ -57,8 +61,8 @@ def refusal(path: S3Path) -> str:
     head = path.ask("head_object", Key=path.key)
     if head["ContentLength"] > _LARGEST:
         return f"{path}: larger than the 5 GiB that S3 takes in one piece; deliver it in parts"
-    if head.get("StorageClass") in _ARCHIVED:
-        return f"{path}: the object is archived; bring it back from {head['StorageClass']} first"
+    if head.get("ArchiveStatus") or head.get("StorageClass") in _ARCHIVED:
+        return f"{path}: the object is archived; copy it to another storage class"
     if head.get("ObjectLockMode") or head.get("ObjectLockLegalHoldStatus") == "ON":
         return f"{path}: the object is locked, its older version could not be removed"
     return ""

@@ -45,7 +45,7 @@ def purge(folder: S3Path) -> None:
 
 def _remove(path: S3Path, names: dict[str, str]) -> None:
     call = "abort_multipart_upload" if "UploadId" in names else "delete_object"
-    path.ask(call, Key=path.key, **names)
+    path.ask(call, False, Key=path.key, **names)
 
 
 def without_past(paths: Iterable[S3Path]) -> None:

@@ -8,6 +8,7 @@ through that finds out before it publishes (`confirm`).
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import platform
@@ -19,21 +20,29 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from threading import Event, Thread
 from typing import Any
+from weakref import WeakSet
 
 from stedi.errors import LakeBusyError, storage_error
 from stedi.places import S3Path
 from stedi.places.bulk import S3Reader
+from stedi.places.s3 import remove
 
 LASTS = 60.0  # seconds
 _BEAT = 10.0
 HOLDER = "{holder}"  # in a text, where the name of the holder is to stand
 _LOOK = 0.5  # seconds between two looks at a lease that somebody holds
 
+_PATIENCE = 15.0  # seconds that letting go may take
+
 _held: dict[S3Path, Lease] = {}
+_alive: WeakSet[Lease] = WeakSet()
 
 
 class Lease:
-    """A lease of this process, renewed in the background until it is let go."""
+    """A lease of this process, renewed in the background until it is let go.
+
+    The thread that renews it removes it too, so that letting go waits for nobody.
+    """
 
     def __init__(self, path: S3Path) -> None:
         self.path = path
@@ -52,9 +61,10 @@ class Lease:
             if not self._take_over():
                 return False
         self._beats.start()
+        _alive.add(self)
         return True
 
-    def _write(self, **condition: str) -> str:
+    def _write(self, hurried: bool = False, **condition: str) -> str:
         """Its etag; FileExistsError if the condition does not hold.
 
         Each time another content: an etag tells who wrote it last, and when. A request that
@@ -62,7 +72,9 @@ class Lease:
         """
         beat = {"holder": holder(), "lease": self._name, "beat": secrets.token_hex(8)}
         try:
-            return self.path.write_bytes(json.dumps(beat).encode(), **condition)
+            body = json.dumps(beat).encode()
+            made = self.path.ask("put_object", hurried, Key=self.path.key, Body=body, **condition)
+            return str(made["ETag"])
         except FileExistsError:
             if etag := self._written():
                 return etag
@@ -87,11 +99,20 @@ class Lease:
     def _renew(self) -> None:
         while not self._ended.wait(_BEAT):
             try:
-                self._etag = self._write(IfMatch=self._etag)
+                self._etag = self._write(hurried=True, IfMatch=self._etag)
             except (FileNotFoundError, FileExistsError):
                 return  # somebody else's by now: `confirm` says so
             except OSError:
                 continue  # the storage is away: it is ours until somebody takes it
+        with suppress(OSError):  # if the storage is away, it is free once it has run out
+            self._remove()
+
+    def _remove(self) -> None:
+        if etag := self._written():
+            try:
+                self.path.ask("delete_object", True, Key=self.path.key, IfMatch=etag)
+            except ConnectionError:  # a storage that knows no condition of removal
+                self.path.ask("delete_object", True, Key=self.path.key)
 
     def confirm(self) -> None:
         """LakeBusyError if somebody else has taken it meanwhile."""
@@ -107,13 +128,22 @@ class Lease:
         except FileNotFoundError:
             return False
 
+    def end(self) -> None:
+        """Let go without waiting for it: that may be called anywhere, by whatever collects."""
+        self._ended.set()
+
     def let_go(self) -> None:
         """It is free; if the storage is away, once it has run out."""
-        self._ended.set()
-        self._beats.join()
-        with suppress(OSError):
-            if etag := self._written():
-                self.path.ask("delete_object", Key=self.path.key, IfMatch=etag)
+        self.end()
+        if self._beats.is_alive():
+            self._beats.join(_PATIENCE)
+
+
+@atexit.register
+def _end_all() -> None:
+    """Nobody is left to renew them."""
+    for lease in list(_alive):
+        lease.let_go()
 
 
 def holder() -> str:
@@ -129,10 +159,20 @@ def age(answer: Any, modified: datetime) -> float:
 
 def fresh(folder: S3Path) -> Iterator[str]:
     """The names of leases in a folder whose holders live."""
+    return (path.name for path, seconds in _aged(folder) if seconds < LASTS)
+
+
+def sweep(folder: S3Path) -> None:
+    """Remove the leases of holders that are gone for long."""
+    remove(path for path, seconds in _aged(folder) if seconds > 10 * LASTS)
+
+
+def _aged(folder: S3Path) -> Iterator[tuple[S3Path, float]]:
+    """The leases in a folder, and for how many seconds each was not renewed."""
     for answer in folder.pages("list_objects_v2", Prefix=f"{folder.key}/"):
         for entry in answer.get("Contents", []):
-            if age(answer, entry["LastModified"]) < LASTS:
-                yield str(entry["Key"]).rpartition("/")[2]
+            path = S3Path.exact(folder.bucket, entry["Key"])
+            yield path, age(answer, entry["LastModified"])
 
 
 @contextmanager

@@ -27,6 +27,10 @@ def create(root: Place, consent: str | None = None, policy: str | None = None) -
     if consent not in (None, *POLICIES):
         raise UsageError(f"consent is {consent!r}; use one of {', '.join(POLICIES)}")
     root = root.resolve()
+    if odd := set(str(root)) & set(_ODD):
+        raise UsageError(
+            f"{root}: a lake's path may not hold {' '.join(sorted(odd))}; choose another --lake"
+        )
     text = _beginning(root, consent, policy)
     if isinstance(root, S3Path):
         _put(root, text)
@@ -59,8 +63,8 @@ def _put(root: S3Path, text: str) -> None:
                 where.write_bytes(text.encode(), **condition)
                 where.unlink()
                 raise LakeError(
-                    f"{root}: this storage does not keep conditions of writing "
-                    f"({next(iter(condition))}), so two runs could not be kept apart; use one that "
+                    f"{root}: this storage does not keep conditions of writing (If-None-Match, "
+                    "If-Match), so two runs could not be kept apart; use one that "
                     "does, as AWS S3 does"
                 )
     except FileExistsError:
@@ -70,10 +74,6 @@ def _put(root: S3Path, text: str) -> None:
 
 
 def _make(root: Path, text: str) -> None:
-    if odd := set(str(root)) & set(_ODD):
-        raise UsageError(
-            f"{root}: a lake's path may not hold {' '.join(sorted(odd))}; choose another --lake"
-        )
     if root.exists() and (not root.is_dir() or _foreign(root)):
         raise UsageError(f"{root}: not empty and not a lake; choose another --lake")
     try:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 
 from stedi.errors import storage_error
 from stedi.lake.home import Home
-from stedi.lake.leases import HOLDER, Lease, fresh, lease
+from stedi.lake.leases import HOLDER, Lease, fresh, lease, sweep
 from stedi.places import S3Path
 
 _ALONE = "alone"
@@ -44,7 +44,11 @@ class Hold:
         self.close()
 
     def __del__(self) -> None:
-        self.close()
+        """Forgotten: a lease is let go of in the background, since this may be anywhere."""
+        if isinstance(self._held, Lease):
+            self._held.end()
+        else:
+            self.close()
 
 
 def reading(home: Home) -> Hold:
@@ -69,7 +73,8 @@ def _leased(folder: S3Path) -> Lease | None:
     while True:
         mine = Lease(folder / secrets.token_hex(8))
         try:
-            mine.take()
+            if not mine.take():
+                continue
         except PermissionError:
             return None
         except OSError as error:
@@ -108,6 +113,7 @@ def alone(home: Home, wait: float) -> Iterator[bool]:
         with lease(
             home.readers / _ALONE, wait, f"{home.root}: files are being removed by {HOLDER}"
         ):
+            sweep(home.readers)
             yield _left(home.readers, time.monotonic() + wait)
         return
     try:

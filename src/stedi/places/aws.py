@@ -17,6 +17,7 @@ ATTEMPTS = 10  # of a request, with growing pauses: some 20 seconds in all
 CONNECTING = 5  # seconds
 READING = 60  # seconds without a byte
 
+Environment = frozenset[tuple[str, str]]
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound", "NoSuchVersion"})
 _REFUSED = frozenset(
     {
@@ -35,12 +36,21 @@ _REFUSED = frozenset(
         "UnrecognizedClientException",
     }
 )
+_HINTS = {
+    "400": "refused; check that the credentials have not expired, and AWS_REGION",
+    "InvalidObjectState": "the object is archived; copy it to another storage class",
+    "NotImplemented": "this storage does not do what is asked of it; use another",
+    "RequestTimeTooSkewed": "the clock of this machine is wrong; set it",
+}
 _SIGN_IN = "check AWS_ACCESS_KEY_ID, AWS_PROFILE and the rest of the credentials, and their rights"
 
 
-def client(service: str, region: str = "") -> Any:
-    """A client of a service, one a process; UsageError if boto3 is not installed."""
-    return _client(service, region, *_surroundings())
+def client(service: str, region: str = "", hurried: bool = False) -> Any:
+    """A client of a service, one a process; UsageError if boto3 is not installed.
+
+    `hurried`: one that gives up within some seconds.
+    """
+    return _client(service, region, hurried, *_surroundings())
 
 
 def used() -> bool:
@@ -48,13 +58,13 @@ def used() -> bool:
     return _session.cache_info().currsize > 0
 
 
-def _surroundings() -> tuple[int, frozenset[tuple[str, str]]]:
+def _surroundings() -> tuple[int, Environment]:
     """What a session depends on: it does not outlive a fork, nor a change of the environment."""
     return os.getpid(), frozenset((k, v) for k, v in os.environ.items() if k.startswith("AWS_"))
 
 
 @lru_cache(maxsize=4)
-def _session(process: int, environment: frozenset[tuple[str, str]]) -> Any:
+def _session(process: int, environment: Environment) -> Any:
     try:
         import boto3
     except ImportError as error:
@@ -67,13 +77,14 @@ def _session(process: int, environment: frozenset[tuple[str, str]]) -> Any:
 
 @lru_cache(maxsize=16)
 def _client(
-    service: str, region: str, process: int, environment: frozenset[tuple[str, str]]
+    service: str, region: str, hurried: bool, process: int, environment: Environment
 ) -> Any:
     from botocore.config import Config
 
     session = _session(process, environment)
-    retries: Any = {"mode": "standard", "total_max_attempts": ATTEMPTS}
-    settings = Config(retries=retries, connect_timeout=CONNECTING, read_timeout=READING)
+    retries: Any = {"mode": "standard", "total_max_attempts": 2 if hurried else ATTEMPTS}
+    reading = CONNECTING if hurried else READING
+    settings = Config(retries=retries, connect_timeout=CONNECTING, read_timeout=reading)
     with aws_errors(service):
         found = region or session.region_name or "us-east-1"
         return session.client(service, region_name=found, config=settings)
@@ -102,12 +113,14 @@ def _answered(response: Any, where: str) -> OSError:
         return FileNotFoundError(2, "there is no such object", where)
     if code == "NoSuchBucket":
         return Unfit(f"{where}: there is no such bucket; make it, or choose another address")
-    if code in ("PreconditionFailed", "412", "ConditionalRequestConflict"):
+    if code in ("PreconditionFailed", "412", "ConditionalRequestConflict", "OperationAborted"):
         return FileExistsError(17, "written by somebody else meanwhile; run again", where)
     if code in _REFUSED:
         return PermissionError(f"{where}: access denied ({code}: {text}); {_SIGN_IN}")
     if code in ("301", "PermanentRedirect"):
         return Unfit(f"{where}: the bucket is in another region; set AWS_REGION to it")
+    if code in _HINTS:
+        return Unfit(f"{where}: {_HINTS[code]} ({code}: {text})")
     return ConnectionError(f"{where}: the storage failed ({code}: {text}); run again")
 
 

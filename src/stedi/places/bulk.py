@@ -51,7 +51,11 @@ class S3Reader(io.RawIOBase):
 
     def _ask(self, start: int, size: int) -> tuple[Any, bytes]:
         """The answer and the bytes of a range, asked for again if it breaks off."""
-        from botocore.exceptions import HTTPClientError, ResponseStreamingError
+        from botocore.exceptions import (
+            HTTPClientError,
+            IncompleteReadError,
+            ResponseStreamingError,
+        )
 
         asked: dict[str, Any] = {"Range": f"bytes={start}-{start + size - 1}"}
         if self.etag:
@@ -60,7 +64,7 @@ class S3Reader(io.RawIOBase):
             answer = self._answer(asked)
             try:
                 return answer, answer["Body"].read() if "Body" in answer else b""
-            except (HTTPClientError, ResponseStreamingError):
+            except (HTTPClientError, IncompleteReadError, ResponseStreamingError):
                 if tried == TRIES - 1:
                     with aws_errors(str(self._path)):
                         raise

@@ -140,10 +140,13 @@ class S3Path:
     def _head(self) -> Any:
         return self.ask("head_object", Key=self.key)
 
-    def ask(self, call: str, **arguments: Any) -> Any:
-        """A call of boto3's S3 client about this bucket; OSError if it fails."""
+    def ask(self, call: str, hurried: bool = False, **arguments: Any) -> Any:
+        """A call of boto3's S3 client about this bucket; OSError if it fails.
+
+        `hurried` gives up within some seconds.
+        """
         with aws_errors(str(self)):
-            return getattr(client("s3"), call)(Bucket=self.bucket, **arguments)
+            return getattr(client("s3", hurried=hurried), call)(Bucket=self.bucket, **arguments)
 
     def pages(self, call: str, **arguments: Any) -> Iterator[Any]:
         """The pages that a listing call of boto3 goes through."""
