@@ -67,3 +67,19 @@ def test_another_secret_than_the_lake_was_made_with_is_refused(
         monkeypatch.setenv(KEY_VARIABLE, kept("second", KEY.upper()))
         with pytest.raises(StediError, match="not the one this lake was made with"):
             lake.home.key()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "arn:aws:ssm:eu-west-1:123456789012:parameter/pseudonym",
+        " arn:aws:s3:::bucket/pseudonym.key",
+        "arn:aws:secretsmanager:eu-west-1",
+    ],
+)
+def test_another_address_is_never_taken_for_a_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, given)
+    with pytest.raises(UsageError, match="not the ARN of a secret"):
+        stedi.create(tmp_path / "lake").home.key()

@@ -306,3 +306,34 @@ def test_a_reader_that_cannot_look_leaves_no_lease(
     ):
         readers.reading(lake.home)
     assert leased(lake) == []
+
+
+@pytest.mark.parametrize("act", ["maintain", "forget"])
+def test_nothing_is_removed_under_a_lost_lease(
+    lake: Lake, bucket: str, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    """Another took the lake over and published: its files look like garbage to who slept."""
+    stray = lake.home.zone("trusted") / "customer_trusted/data/of-the-other.parquet"
+    listed = upkeep.garbage
+
+    def lose(*arguments: Any, **named: Any) -> Any:
+        found = listed(*arguments, **named)
+        (lake.home.root / "lock").write_bytes(b'{"holder": "somebody else"}')
+        return found
+
+    stray.write_bytes(b"a file that the other run is about to name")
+    monkeypatch.setattr(upkeep, "garbage", lose)
+    with pytest.raises(
+        LakeBusyError, match=r"another took the lake over|changed a table meanwhile"
+    ):
+        lake.maintain() if act == "maintain" else lake.forget(["ada@test.com"])
+    assert stray.exists()
+
+
+def test_leases_of_readers_long_gone_are_swept(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = lake.home.root / "readers/long-gone"
+    old.write_bytes(b"{}")
+    monkeypatch.setattr(leases, "LASTS", 0.1)
+    time.sleep(2)  # the storage tells whole seconds
+    leases.sweep(lake.home.root / "readers")
+    assert not old.exists()

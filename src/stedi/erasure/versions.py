@@ -24,6 +24,11 @@ def leftovers(folder: S3Path) -> Iterator[tuple[S3Path, dict[str, str]]]:
     prefix = f"{folder.key}/" if folder.key else ""
     if keeps_versions(folder.bucket):
         yield from _versions(folder, prefix)
+    yield from _uploads(folder, prefix)
+
+
+def _uploads(folder: S3Path, prefix: str) -> Iterator[tuple[S3Path, dict[str, str]]]:
+    """Uploads that were begun and not brought to their end."""
     for page in folder.pages("list_multipart_uploads", Prefix=prefix):
         for entry in page.get("Uploads", []):
             yield S3Path.exact(folder.bucket, entry["Key"]), {"UploadId": entry["UploadId"]}
@@ -49,14 +54,29 @@ def _remove(path: S3Path, names: dict[str, str]) -> None:
 
 
 def without_past(paths: Iterable[S3Path]) -> None:
-    """Remove older versions of some objects, or of objects that were removed."""
-    buckets: dict[str, bool] = {}
+    """Remove older versions of some objects, there or removed, and uploads begun of them."""
+    for bucket, named in _by_bucket(paths).items():
+        keeps = keeps_versions(bucket)
+        older = (one for path in named for one in _versions(path, path.key) if keeps)
+        for found, names in [*older, *_uploads(S3Path(bucket), "")]:
+            if found in named:
+                _remove(found, names)
+
+
+def may_be_seen(paths: Iterable[S3Path]) -> None:
+    """PermissionError where nobody could tell what is kept besides these objects."""
+    for bucket, named in _by_bucket(paths).items():
+        if keeps_versions(bucket):
+            some = next(iter(named))
+            next(_versions(some, some.key), None)
+        next(_uploads(S3Path(bucket), ""), None)
+
+
+def _by_bucket(paths: Iterable[S3Path]) -> dict[str, set[S3Path]]:
+    found: dict[str, set[S3Path]] = {}
     for path in paths:
-        if path.bucket not in buckets:
-            buckets[path.bucket] = keeps_versions(path.bucket)
-        older = _versions(path, path.key) if buckets[path.bucket] else ()
-        for found, names in [one for one in older if one[0] == path]:
-            _remove(found, names)
+        found.setdefault(path.bucket, set()).add(path)
+    return found
 
 
 def erase(path: S3Path) -> None:

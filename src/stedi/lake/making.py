@@ -11,11 +11,9 @@ from stedi.errors import LakeBusyError, LakeError, UsageError, storage_error
 from stedi.lake.durable import sync_path, write_durably
 from stedi.lake.home import CONSENT, Home, open_home
 from stedi.lake.keys import KEY_VARIABLE, given_key, no_key_beside
-from stedi.lake.policy import POLICIES, parse_policy
+from stedi.lake.policy import ODD, POLICIES, parse_policy
 from stedi.lake.template import template
 from stedi.places import Place, S3Path
-
-_ODD = "?#%*[]\"'\\\n\r\t"
 
 
 def create(root: Place, consent: str | None = None, policy: str | None = None) -> Home:
@@ -27,7 +25,7 @@ def create(root: Place, consent: str | None = None, policy: str | None = None) -
     if consent not in (None, *POLICIES):
         raise UsageError(f"consent is {consent!r}; use one of {', '.join(POLICIES)}")
     root = root.resolve()
-    if odd := set(str(root)) & set(_ODD):
+    if odd := set(str(root)) & set(ODD):
         raise UsageError(
             f"{root}: a lake's path may not hold {' '.join(sorted(odd))}; choose another --lake"
         )

@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 from stedi.contract import ZONES
 from stedi.errors import LakeError, LakeVersionError, UsageError, storage_error
-from stedi.places import Place, place
+from stedi.places import Place, is_remote, place
 
 FORMAT = 1
+ODD = "?#%*[]\"'\\\n\r\t"  # what engines read differently in an address
 POLICIES = ("since", "any")
 MOST_BUCKETS = 4096
 CATALOGS: dict[str, tuple[str, ...]] = {
@@ -184,14 +185,14 @@ def _zones(given: object, where: Place) -> Mapping[str, str]:
 
 
 def _check_zone(zone: str, address: object, where: Place) -> None:
-    fine = isinstance(address, str) and address.startswith("s3://")
+    fine = isinstance(address, str) and is_remote(address) and not set(address) & set(ODD)
     try:
         found = place(str(address)) if fine else None
     except UsageError:
         found = None
     if found is None or str(found) != str(address).rstrip("/"):
         raise LakeError(f'{where}: zone {zone} is {address!r}; write it like "s3://bucket/folder"')
-    if str(where).startswith("s3://") and (
+    if is_remote(str(where)) and (
         found.is_relative_to(where.parent) or where.parent.is_relative_to(found)
     ):
         raise LakeError(f"{where}: zone {zone} lies in the lake's own folder; choose one beside it")
@@ -218,7 +219,7 @@ def _catalog(given: object, where: Place) -> CatalogPolicy:
 
 
 def _check_addresses(policy: CatalogPolicy, where: Place) -> None:
-    remote = str(where).startswith("s3://")
+    remote = is_remote(str(where))
     if policy.type == "sqlite" and remote != bool(policy.file):
         raise LakeError(
             f"{where}: "

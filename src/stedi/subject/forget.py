@@ -168,7 +168,7 @@ def _journal(
     if missing := RawFiles(store, journal).missing:
         tell(
             f"{len(missing)} delivered files with lines of theirs are no longer where they were "
-            f"delivered and stay as they are, such as {missing[0]}"
+            f"delivered and are not rewritten, such as {missing[0]}"
         )
     return journal
 

@@ -15,7 +15,7 @@ from stedi.erasure.journal import Journal
 from stedi.erasure.needles import Needle, Needles
 from stedi.erasure.pool import each
 from stedi.erasure.raw import rewrite_without, unwritable
-from stedi.erasure.versions import leftovers
+from stedi.erasure.versions import may_be_seen
 from stedi.errors import StorageError
 from stedi.feeds.judge import Judge as WellFormed
 from stedi.feeds.told import UNMISTAKABLE, matched
@@ -35,10 +35,10 @@ class RawFiles:
 
     def check_writable(self) -> None:
         """StorageError that names the files which cannot be rewritten; nothing is changed."""
-        for folder in self._home.folders:
-            if isinstance(folder, S3Path):
-                next(leftovers(folder), None)  # a right that is missing shows now
-        refused = unwritable(path for paths in self._present().values() for path in paths)
+        files = [place(path) for paths in self._present().values() for path in paths]
+        kept = [one for one in (*self._home.folders, *files) if isinstance(one, S3Path)]
+        may_be_seen(kept)  # a right that is missing shows now
+        refused = unwritable(files)
         if refused:
             raise StorageError(
                 "these delivered files cannot be rewritten, so nothing was changed:\n  "
