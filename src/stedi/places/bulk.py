@@ -11,6 +11,7 @@ import re
 import tempfile
 import threading
 import time
+from copy import copy
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,12 @@ class S3Reader(io.RawIOBase):
         self.modified: datetime
         self.etag = ""
         self._open()
+
+    def again(self) -> S3Reader:
+        """Another reader of the same version from its start, opened without asking for it."""
+        other = copy(self)
+        other._local = threading.local()
+        return other
 
     def _open(self) -> None:
         answer, self._head = self._ask(0, FIRST)

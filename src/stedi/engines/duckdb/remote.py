@@ -6,6 +6,7 @@ DuckDB's extension for S3 is fetched from its makers' server, which a lake canno
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import duckdb
@@ -14,12 +15,16 @@ from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
 from stedi.places.bulk import S3Reader, S3Writer
 from stedi.places.s3 import SCHEME, S3Path, Stat, stat_of
 
+DATA = ".parquet"
+_KEPT = 64  # files, of each at most a megabyte
+
 
 class S3Files(AbstractFileSystem):  # type: ignore[misc]
     """What DuckDB asks of a file system, for addresses s3://bucket/key.
 
     Size and time of an object are those of its last opening: DuckDB asks for them right after.
-    Folders need not be made, and names are taken as they stand.
+    The lake's data files never change under their names, and it opens each several times: the
+    beginnings of the last ones are kept. Folders need not be made, names are taken as they stand.
     """
 
     protocol = "s3"
@@ -28,6 +33,7 @@ class S3Files(AbstractFileSystem):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self._seen: dict[str, Stat] = {}
+        self._begun = lru_cache(maxsize=_KEPT)(S3Reader)
 
     @classmethod
     def _strip_protocol(cls, path: Any) -> str:
@@ -38,7 +44,7 @@ class S3Files(AbstractFileSystem):  # type: ignore[misc]
         found = _path(path)
         if "r" not in mode:
             return S3Writer(found)
-        reader = S3Reader(found)
+        reader = self._begun(found).again() if found.suffix == DATA else S3Reader(found)
         self._seen[str(found)] = stat_of(reader.size, reader.modified, reader.etag)
         return reader
 
@@ -72,7 +78,7 @@ class S3Files(AbstractFileSystem):  # type: ignore[misc]
 
     def isdir(self, path: str) -> bool:
         """Whether it may be taken for a folder."""
-        return not path.endswith(".parquet")
+        return not path.endswith(DATA)
 
     def mkdir(self, path: str, create_parents: bool = True, **_: Any) -> None:
         """Nothing to do."""
