@@ -7,6 +7,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from stedi.jobs import write_scripts
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "build" / "deploy"
+SCRIPTS = Path(__file__).with_name("scripts")  # of jobs that make no table
 JARS = ROOT / ".venv" / "jars"
 VARIABLE = "STEDI_DEPLOY_BUILT"
 
@@ -70,10 +72,23 @@ def build(plan: Plan, folder: Path = FOLDER) -> Built:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     build_wheel(folder)
-    write_scripts(folder / "scripts")
+    scripts(folder / "scripts")
     (folder / "stedi.toml").write_text(plan.policy(), "utf-8")
     _jars(folder / "jars")
     return Built(folder)
+
+
+def scripts(folder: Path) -> None:
+    """Write the script of every job of a round."""
+    write_scripts(folder)
+    for script in SCRIPTS.glob("*.py"):
+        shutil.copyfile(script, folder / script.name)
+
+
+def modules() -> list[str]:
+    """What the package needs on AWS beside what its wheel asks for, at its own versions."""
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    return list(told["project"]["optional-dependencies"]["aws"])
 
 
 def build_wheel(folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 _POLL = 20  # seconds between looks at a round
@@ -25,8 +25,14 @@ class Cloud(Protocol):
     def bootstrapped(self) -> bool:
         """Whether CDK may deploy into this account and region."""
 
-    def columns(self, database: str, table: str) -> set[str]:
-        """The columns of a table as the catalog has it; none if it is not there."""
+    def columns(self, role: str, database: str, table: str) -> set[str]:
+        """The columns of a table as the catalog shows them to a role; none if it is not there."""
+
+    def make_folders(self, bucket: str, names: Sequence[str]) -> None:
+        """Put an empty object for each folder, which tools show as that folder."""
+
+    def protect(self, stacks: Sequence[str], protected: bool) -> None:
+        """Let nobody delete the stacks by a slip, or let them be deleted again."""
 
     def run_round(self, workflow: str) -> None:
         """Start a round and wait until it ends; CloudError if a job of it failed."""
@@ -60,16 +66,56 @@ class Aws:
                 return False
         return int(found["Parameter"]["Value"]) >= _NEWEST_NEEDED
 
-    def columns(self, database: str, table: str) -> set[str]:
-        """The columns of a table as the catalog has it; none if it is not there."""
-        client = self._session().client("glue")
+    def columns(self, role: str, database: str, table: str) -> set[str]:
+        """The columns of a table as the catalog shows them to a role; none if it is not there.
+
+        Lake Formation shows a table to those who are granted it, not to whoever deploys. A list
+        leaves out what is not there; asked for one table, it may refuse whether or not it is.
+        """
+        client = self._session().client("glue", **self._taken_on(role))
+        pages = client.get_paginator("get_tables")
         with _told(f"the table {database}.{table} cannot be looked up"):
-            try:
-                found = client.get_table(DatabaseName=database, Name=table)
-            except client.exceptions.EntityNotFoundException:
-                return set()
-        stored = found["Table"].get("StorageDescriptor", {}).get("Columns", [])
-        return {column["Name"] for column in stored}
+            listed = pages.paginate(DatabaseName=database, Expression=table)
+            found = [entry for page in listed for entry in page["TableList"]]
+        return {
+            column["Name"]
+            for entry in found
+            if entry["Name"] == table  # the expression is a pattern
+            for column in entry.get("StorageDescriptor", {}).get("Columns", [])
+        }
+
+    def _taken_on(self, role: str) -> dict[str, str]:
+        """Credentials of a role, as a client takes them."""
+        sts = self._session().client("sts")
+        with _told(
+            f"the role {role} cannot be taken on: whoever deploys has to be named for it under "
+            "[roles] in the settings, and may sts:AssumeRole"
+        ):
+            arn = sts.get_caller_identity()["Arn"]
+            partition, account = arn.split(":")[1], arn.split(":")[4]
+            whole = f"arn:{partition}:iam::{account}:role/{role}"
+            given = sts.assume_role(RoleArn=whole, RoleSessionName="deploy")["Credentials"]
+        return {
+            "aws_access_key_id": given["AccessKeyId"],
+            "aws_secret_access_key": given["SecretAccessKey"],
+            "aws_session_token": given["SessionToken"],
+        }
+
+    def make_folders(self, bucket: str, names: Sequence[str]) -> None:
+        """Put an empty object for each folder, which tools show as that folder."""
+        client = self._session().client("s3")
+        with _told(f"the bucket {bucket} cannot be written"):
+            for name in names:
+                client.put_object(Bucket=bucket, Key=f"{name}/", Body=b"")
+
+    def protect(self, stacks: Sequence[str], protected: bool) -> None:
+        """Let nobody delete the stacks by a slip, or let them be deleted again."""
+        client = self._session().client("cloudformation")
+        for stack in stacks:
+            with _told(f"the protection of stack {stack} cannot be changed"):
+                client.update_termination_protection(
+                    StackName=stack, EnableTerminationProtection=protected
+                )
 
     def run_round(self, workflow: str) -> None:
         """Start a round, or wait for the one that runs; CloudError if a job of it failed."""

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from deploy import build
 from deploy.cloud import Cloud, CloudError
-from deploy.plan import DELIVERIES, LOGS, RESULTS, Plan, sees_all
-from deploy.settings import DEFAULT, DELETE_VARIABLE, VARIABLE, SettingsError
+from deploy.plan import DELIVERIES, LOGS, RESULTS, Plan, operates, sees_all
+from deploy.settings import ACCOUNT, DEFAULT, DELETE_VARIABLE, VARIABLE, SettingsError
 from stedi.contract import ZONES
 
 LASTING = ("storage", "catalog")
@@ -105,8 +105,11 @@ def up(
     _ready(cloud, say)
     cdk = Cdk.found(prepared())
     cdk.deploy([plan.named(what) for what in (*LASTING, *MADE)])
+    cloud.protect([plan.named(what) for what in LASTING], plan.settings.keep_data)
     if missing := _missing(plan, cloud):
         say(f"not in the catalog yet: {', '.join(missing)}; the first round makes them")
+        feeds = [table.feed for table in plan.feeds if table.feed]
+        cloud.make_folders(plan.bucket(DELIVERIES), feeds)  # nothing may be delivered yet
         if not wait:
             say("until then roles without identifying columns see nothing; run `up` again")
             return
@@ -143,24 +146,30 @@ def down(
 
 
 def _delete(plan: Plan, cloud: Cloud, cdk: Cdk, say: Callable[[str], None]) -> None:
-    """The stacks must first be told that they may delete what they hold."""
+    """The stacks must first be told that they may delete what they hold.
+
+    The bucket of access logs stays: S3 writes into it for hours yet, and it would not be empty.
+    """
     stacks = [plan.named(what) for what in LASTING]
     cdk.deploy(stacks)
+    cloud.protect(stacks, False)
     for bucket in _buckets(plan):
         say(f"{bucket}: {cloud.empty(bucket)} objects removed")
     cdk.destroy(stacks[::-1])
+    say(f"kept: the bucket {plan.bucket(LOGS)}, whose access logs expire after 90 days; delete it")
+    say("by hand before `up` is run again under this name")
     say("the keys are deleted by AWS after 30 days; until then nothing can be read without them")
 
 
 def _tell_what_stays(plan: Plan, say: Callable[[str], None]) -> None:
-    say(f"kept: the buckets {', '.join(_buckets(plan))}")
+    say(f"kept: the buckets {', '.join([*_buckets(plan), plan.bucket(LOGS)])}")
     say(f"kept: the databases {', '.join(plan.database(zone) for zone in ZONES)}")
     say(f"kept: the keys and secrets of the stack {plan.named('storage')}")
     say(f"`down --delete-data {plan.settings.name}` deletes them; `up` goes on with them")
 
 
 def _buckets(plan: Plan) -> list[str]:
-    return [plan.bucket(what) for what in (DELIVERIES, *ZONES, RESULTS, LOGS)]
+    return [plan.bucket(what) for what in (DELIVERIES, *ZONES, RESULTS)]
 
 
 def _ready(cloud: Cloud, say: Callable[[str], None]) -> None:
@@ -173,11 +182,12 @@ def _ready(cloud: Cloud, say: Callable[[str], None]) -> None:
 def _missing(plan: Plan, cloud: Cloud) -> list[str]:
     """What filters are put on and is not in the catalog yet: tables, or columns of them."""
     found = []
+    looking = next(role.name for role in plan.roles if sees_all(role) and operates(role))
     for role in plan.roles:
         for table in role.tables() if not sees_all(role) else ():
             database = plan.database(table.zone)
             wanted = {column.name for column in role.columns(table)}
-            if left := wanted - cloud.columns(database, table.name):
+            if left := wanted - cloud.columns(plan.named(looking), database, table.name):
                 found.append(f"{database}.{table.name} ({', '.join(sorted(left))})")
     return found
 
@@ -189,4 +199,12 @@ def refuse_placeholders(plan: Plan) -> None:
         raise SettingsError(
             "the settings are those of the example: copy deploy/settings.toml, set [lake] buckets "
             "and [alarms] email, and give it with --settings FILE"
+        )
+    open_to_all = [
+        role.name for role in plan.roles if sees_all(role) and not given.roles[role.name]
+    ]
+    if open_to_all:
+        raise SettingsError(
+            f"[roles] {', '.join(open_to_all)}: nobody is named, and the role sees every column; "
+            f'give ARNs, or ["{ACCOUNT}"] to leave it to IAM who of the account may take it on'
         )

@@ -18,6 +18,7 @@ _FIELDS: tuple[tuple[int, int, list[str]], ...] = (
 )
 _PART = re.compile(r"(\*|(?P<first>\w+)(-(?P<last>\w+))?)(/(?P<step>[1-9]\d*))?")
 _SPECIAL = ("L", "LW", "\\d+W", "\\dL", "\\d#[1-5]")
+_MONTH = 31
 _WANTED = (
     "six fields in cron(): minutes hours day-of-month month day-of-week year, with ? for one of "
     'the days, such as "cron(15 3 * * ? *)"'
@@ -32,6 +33,28 @@ def cron_fault(value: Any) -> str:
         return _WANTED
     fits = [_fits(field, index) for index, field in enumerate(fields)]
     return "" if all(fits) else _WANTED
+
+
+def gap_days(schedule: str) -> int:
+    """The most days from one start to the next; what is not counted in weeks, as a month."""
+    day, month, weekday, year = schedule.removesuffix(")").split()[2:]
+    if month != "*" or year != "*" or day not in ("*", "?"):
+        return _MONTH
+    starts = _weekdays(weekday) if weekday not in ("*", "?") else set(range(7))
+    following = [min((other - one - 1) % 7 for other in starts) + 1 for one in starts]
+    return max(following, default=_MONTH)
+
+
+def _weekdays(field: str) -> set[int]:
+    """The days of the week that a field names; none if it counts them within the month."""
+    if re.fullmatch("|".join(_SPECIAL), field) or "/" in field:
+        return set()
+    found: set[int] = set()
+    for part in field.split(","):
+        first, _, last = part.partition("-")
+        begin, end = (_number(name or first, 1, _DAYS) for name in (first, last))
+        found |= {(begin + more) % 7 for more in range((end - begin) % 7 + 1)}
+    return found
 
 
 def _fits(field: str, index: int) -> bool:

@@ -24,6 +24,10 @@ RESULTS = "results"
 LOGS = "logs"
 HOME = "lake"  # folder of the lake itself, in the bucket of zone ops
 TABLES = "tables"  # folder of a zone's tables, in the bucket of the zone
+# What whoever holds the lake writes into its own folder: leases, how far it is, scratch.
+WORKING = ("lock", "readers/*", "running", "scratch/*")
+UPKEEP = "maintain"  # the last job of a round; it makes no table, so `stedi.jobs` knows none
+_RECORDS = ("files", "runs")  # what every run writes down; the rest of ops is for forgetting
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,11 @@ class Plan:
         """The roles of people."""
         return list(load_roles().values())
 
+    @property
+    def steps(self) -> list[str]:
+        """The jobs of a round, one after the other: those of the tables, then upkeep."""
+        return [*(job.name for job in self.jobs), UPKEEP]
+
     def named(self, what: str) -> str:
         """The name of a job, role, stack or workgroup of this lake."""
         return f"{self.settings.name}-{what.replace('_', '-')}"
@@ -68,6 +77,11 @@ class Plan:
     def lake(self) -> str:
         """The address of the lake, as `--lake` takes it."""
         return f"s3://{self.bucket(OPS)}/{HOME}"
+
+    @property
+    def logs(self) -> str:
+        """What the names of the jobs' log groups begin with."""
+        return f"/{self.settings.name}/jobs"
 
     @property
     def landing(self) -> str:
@@ -95,18 +109,38 @@ def sees_all(role: Role) -> bool:
 
 
 def reads_of(job: Job) -> list[Table]:
-    """The tables whose rows a job reads or writes: what its query reaches, and its own."""
+    """The tables whose rows a job reads or writes: what its query reaches, and its own.
+
+    Landing reads who was forgotten and what was landed before.
+    """
     tables = load_tables()
     if job.table is None:
-        return [table for table in tables.values() if table.zone == "landing"]
+        return [table for table in tables.values() if table.zone in ("landing", OPS)]
     names = ancestors(job.table) | {job.table.name}
     return [table for table in tables.values() if table.name in names]
 
 
 def writes_of(job: Job) -> list[Table]:
-    """The tables that a job writes, those of zone ops included."""
+    """The tables whose rows a job writes, its records in zone ops included."""
     written = set(job.writes)
-    return [t for t in load_tables().values() if t.full_name in written or t.zone == OPS]
+    return [
+        table
+        for table in load_tables().values()
+        if table.full_name in written or (table.zone == OPS and table.name in _RECORDS)
+    ]
+
+
+def renews(job: Job) -> list[Table]:
+    """Tables of which a job writes the metadata alone: the first of a round brings the columns of
+    all that no query makes up to their contracts."""
+    tables = load_tables().values() if job.table is None else ()
+    return [table for table in tables if not table.query and table not in writes_of(job)]
+
+
+def home_of(job: Job) -> tuple[str, ...]:
+    """What a job writes in the lake's own folder; only the first makes a lake there."""
+    begun = ("stedi.toml", "key.check") if job.table is None else ()
+    return (*WORKING, *begun)
 
 
 def zones_of(tables: list[Table]) -> list[str]:

@@ -16,6 +16,8 @@ from stedi.contract.roles import load_roles
 DEFAULT = Path(__file__).with_name("settings.toml")
 VARIABLE = "STEDI_DEPLOY_SETTINGS"
 DELETE_VARIABLE = "STEDI_DEPLOY_DELETE_DATA"
+ACCOUNT = "account"
+WAIT_MINUTES = 30  # that a job waits for whoever else holds the lake
 
 _WORKERS = ("G.1X", "G.2X", "G.4X", "G.8X")
 _NAME = re.compile(r"[a-z][a-z0-9-]{1,19}")
@@ -34,7 +36,7 @@ class Settings:
     """What a deployment is told; the keys of settings.toml without their sections.
 
     `scan_limit_gb` is in GB of 10^9 bytes, `budget_usd` in US dollars a month. `roles` holds the
-    ARNs of those who may take on each role.
+    ARNs of those who may take on each role, or ACCOUNT: IAM says who of the account may.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Settings:
     schedule: str
     batch_files: int
     batch_minutes: int
+    on_arrival: bool
     worker_type: str
     workers: int
     timeout_minutes: int
@@ -89,9 +92,10 @@ _CHECKS: dict[str, dict[str, Callable[[Any], str]]] = {
         "schedule": cron_fault,
         "batch_files": _number(1, 100),
         "batch_minutes": _number(1, 15),
+        "on_arrival": _flag,
         "worker_type": _one_of(*_WORKERS),
         "workers": _number(2, 299),
-        "timeout_minutes": _number(5, 2880),
+        "timeout_minutes": _number(WAIT_MINUTES + 15, 2880),
     },
     "queries": {"scan_limit_gb": _number(1, 100_000)},
     "alarms": {
@@ -165,11 +169,12 @@ def _faults(raw: Mapping[str, Any]) -> list[str]:
 def _role_faults(roles: Any) -> list[str]:
     if not isinstance(roles, dict):
         return []
-    wanted = 'a list of ARNs such as "arn:aws:iam::123456789012:role/data"'
+    wanted = f'a list of ARNs such as "arn:aws:iam::123456789012:role/data", or ["{ACCOUNT}"]'
     return [
         f"[roles] {name} is {given!r}; give {wanted}"
         for name, given in roles.items()
-        if not isinstance(given, list) or not all(_principal(entry) for entry in given)
+        if given != [ACCOUNT]
+        and (not isinstance(given, list) or not all(_principal(entry) for entry in given))
     ]
 
 

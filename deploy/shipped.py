@@ -56,5 +56,5 @@ def ship_all(stack: LakeStack, built: Built) -> Parts:
         wheel=ship(stack, built.wheel),
         policy=ship(stack, built.policy),
         jars=tuple(ship(stack, jar) for jar in built.jars),
-        scripts={job.name: ship(stack, built.script(job.name)) for job in stack.plan.jobs},
+        scripts={step: ship(stack, built.script(step)) for step in stack.plan.steps},
     )

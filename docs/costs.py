@@ -19,8 +19,10 @@ KEYS = 3 * 1.00
 SECRETS = 2 * 0.40
 ATHENA_TB = 5.00
 LOG_GB = 0.50
+BATCH_MINUTES = 15  # of deploy/settings.toml
 
-JOBS = 6
+
+JOBS = 7  # of a round, upkeep among them
 JOB_MINUTES = 2  # to start and to find out what there is, of each worker; an assumption
 CORES = 4  # of a DPU
 CORE_SECONDS = 22.5e-6  # of a reading through all tables: 62 s on 2 cores for 5.5 million
@@ -67,6 +69,23 @@ def costs(size: Size) -> dict[str, tuple[str, float]]:
         "Athena": (f"{size.scanned:g} TB × {ATHENA_TB:g}", size.scanned * ATHENA_TB),
         "keys and secrets": ("3 × 1.00 + 2 × 0.40", KEYS + SECRETS),
     }
+
+
+def idle_round(workers: int = 2) -> float:
+    """USD of a round that finds next to nothing: its workers start, look and end."""
+    return JOBS * JOB_MINUTES / 60 * workers * DPU_HOUR
+
+
+def rounds() -> str:
+    """What a round costs, and what it comes to if files keep arriving, in words."""
+    one, most = idle_round(), 24 * 60 // BATCH_MINUTES
+    return (
+        f"A round with 2 workers is {JOBS} jobs × {JOB_MINUTES} min × 2 × {DPU_HOUR} a DPU-hour = "
+        f"**{one:.3f}**, however little there is to do. Files that keep arriving start one every "
+        f"{BATCH_MINUTES} minutes, up to {most} a day: {most} × {DAYS} × {one:.3f} = "
+        f"about **{round(most * DAYS * one, -1):,.0f}** a month. With "
+        "`on_arrival = false` the schedule alone starts rounds, as many as the table counts."
+    )
 
 
 def table() -> str:

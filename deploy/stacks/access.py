@@ -19,12 +19,14 @@ from deploy.plan import (
     OPS,
     RESULTS,
     TABLES,
+    UPKEEP,
     Plan,
     operates,
     sees_all,
     writes_of,
     zones_of,
 )
+from deploy.settings import ACCOUNT
 from deploy.stacks.base import LakeStack, allow
 from deploy.stacks.catalog import CatalogStack
 from deploy.stacks.jobs import WRITE, JobsStack
@@ -32,6 +34,9 @@ from deploy.stacks.storage import StorageStack
 from stedi.contract import ZONES
 from stedi.contract.roles import Role
 
+# Without CREATE_TABLE on its database Lake Formation refuses to say that a table is not there, and
+# every run looks at tables that are not made yet. Which a job may make, IAM says (`jobs`).
+_LOOKS = ("CREATE_TABLE", "DESCRIBE")
 # Whoever forgets looks for older versions and unfinished uploads, and removes them.
 _PAST_BUCKETS = ("s3:GetBucketVersioning", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads")
 _PAST_OBJECTS = ("s3:GetObjectVersion", "s3:DeleteObjectVersion")
@@ -39,8 +44,12 @@ _PAST_OBJECTS = ("s3:GetObjectVersion", "s3:DeleteObjectVersion")
 _RESULTS = "Athena names the files of results itself, in a folder that is the role's own."
 _EVERY_FILE = "Runs, upkeep and forgetting read and write all files of the lake."
 _DELIVERIES = "Delivered files lie at any depth, under names that their senders choose."
-_HANDED_OUT = "GetDataAccess knows no resources; what it hands out is what was granted."
+_ANY = (
+    "Athena's lists and GetDataAccess know no resources; lists tell names, and what is handed out "
+    "is what was granted."
+)
 _LISTED = "The list of databases is asked for as a whole; it tells names, no rows."
+_JOBS_LOGS = "The streams of the jobs' logs are named by Glue after each run."
 _UNMADE = "Tables that no contract announces, such as `_raw`: what is granted decides."
 
 
@@ -64,9 +73,12 @@ class AccessStack(LakeStack):
             self._grant_role(role)
         for job in plan.jobs:
             written = zones_of(writes_of(job))
-            self._grant(job.name, made.roles[job.name], ZONES, ("DESCRIBE",), ("DESCRIBE",))
-            self._grant(job.name, made.roles[job.name], written, ("CREATE_TABLE",), ("ALTER",))
+            self._grant(job.name, made.roles[job.name], ZONES, _LOOKS, ("DESCRIBE",))
+            self._grant(job.name, made.roles[job.name], written, (), ("ALTER",))
             self._grant_places(job.name, made.roles[job.name], written)
+        upkeep = made.roles[UPKEEP]
+        self._grant(UPKEEP, upkeep, ZONES, _LOOKS, ("ALTER", "DESCRIBE"))
+        self._grant_places(UPKEEP, upkeep, ZONES)
 
     def _role(self, role: Role) -> iam.Role:
         made = iam.Role(
@@ -84,7 +96,7 @@ class AccessStack(LakeStack):
 
     def _principals(self, role: Role) -> iam.IPrincipal:
         given = self.plan.settings.roles[role.name]
-        if not given:
+        if not given or given == (ACCOUNT,):
             return iam.AccountRootPrincipal()
         return iam.CompositePrincipal(*(iam.ArnPrincipal(arn) for arn in given))
 
@@ -98,8 +110,10 @@ class AccessStack(LakeStack):
         names = (
             f"arn:{self.partition}:athena:{self.region}:{self.account}:datacatalog/AwsDataCatalog"
         )
-        listing = ["GetDataCatalog", "ListDatabases", "GetTableMetadata", "ListTableMetadata"]
+        listing = ["GetDataCatalog", "GetDatabase", "ListDatabases"]
+        listing += ["GetTableMetadata", "ListTableMetadata"]
         allow(made, [f"athena:{verb}" for verb in listing], [names])
+        allow(made, ["athena:ListDataCatalogs", "athena:ListWorkGroups"], ["*"], _ANY)
         own = self.bucket_arn(RESULTS, f"{role.name}/*")
         files = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
         allow(made, [*files, "s3:ListMultipartUploadParts"], [own], _RESULTS)
@@ -121,15 +135,19 @@ class AccessStack(LakeStack):
         if sees_all(role):
             every = [self.glue_arn(f"table/{name}/*") for name in names]
             allow(made, actions, every, _UNMADE)
-        allow(made, ["lakeformation:GetDataAccess"], ["*"], _HANDED_OUT)
+        allow(made, ["lakeformation:GetDataAccess"], ["*"], _ANY)
 
     def _operation(self, made: iam.Role, role: Role) -> None:
         """Rounds started and watched; `stedi run`, `maintain` and `account` from a machine."""
         workflow = self.glue_arn(f"workflow/{self.plan.named('round')}")
         looked = ["glue:GetWorkflow", "glue:GetWorkflowRun", "glue:GetWorkflowRuns"]
-        allow(made, [*looked, "glue:StartWorkflowRun"], [workflow])
-        runs = [self.glue_arn(f"job/{self.plan.named(job.name)}") for job in self.plan.jobs]
-        allow(made, ["glue:GetJobRun", "glue:GetJobRuns", "glue:StartJobRun"], runs)
+        allow(made, [*looked, "glue:StartWorkflowRun", "glue:StopWorkflowRun"], [workflow])
+        runs = [self.glue_arn(f"job/{self.plan.named(step)}") for step in self.plan.steps]
+        verbs = ["GetJobRun", "GetJobRuns", "StartJobRun", "BatchStopJobRun"]
+        allow(made, [f"glue:{verb}" for verb in verbs], runs)
+        groups = f"arn:{self.partition}:logs:{self.region}:{self.account}:log-group"
+        told = ["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"]
+        allow(made, told, [f"{groups}:{self.plan.logs}/*"], _JOBS_LOGS)
         home = self.bucket_arn(OPS, f"{HOME}/*")
         tables = [self.bucket_arn(zone, f"{TABLES}/*") for zone in ZONES]
         allow(made, WRITE, [home, *tables], _EVERY_FILE)

@@ -11,30 +11,25 @@ from constructs import Construct, IConstruct
 
 from deploy.plan import Plan
 
+KEPT = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
 _TOKEN = re.compile(r"\$\{Token\[(AWS\.\w+)\.\d+\]\}")
 
 
 class LakeStack(cdk.Stack):
     """A stack of one lake, in whichever account and region the credentials are for."""
 
-    def __init__(
-        self, scope: Construct, plan: Plan, what: str, description: str, lasting: bool = False
-    ) -> None:
-        super().__init__(
-            scope,
-            plan.named(what),
-            description=description,
-            termination_protection=lasting and plan.settings.keep_data,
-            tags={"lake": plan.settings.name},
-        )
+    def __init__(self, scope: Construct, plan: Plan, what: str, description: str) -> None:
+        tags = {"lake": plan.settings.name}
+        super().__init__(scope, plan.named(what), description=description, tags=tags)
         self.plan = plan
-        self.lasting = lasting
 
     @property
     def removal(self) -> cdk.RemovalPolicy:
-        """What becomes of data when its stack goes: it stays, unless told otherwise."""
-        keep = self.plan.settings.keep_data
-        return cdk.RemovalPolicy.RETAIN if keep else cdk.RemovalPolicy.DESTROY
+        """What becomes of data when its stack goes: it stays, unless told otherwise.
+
+        What a creation that failed has made goes again, so that it can be repeated.
+        """
+        return KEPT if self.plan.settings.keep_data else cdk.RemovalPolicy.DESTROY
 
     def bucket_arn(self, what: str, path: str = "") -> str:
         """The ARN of a bucket, or of `path` in it."""

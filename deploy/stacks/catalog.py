@@ -23,7 +23,7 @@ class CatalogStack(LakeStack):
     """Databases, raw tables, Lake Formation's tag, places and administrators."""
 
     def __init__(self, scope: Construct, plan: Plan, storage: StorageStack) -> None:
-        super().__init__(scope, plan, "catalog", "Databases of the lake", True)
+        super().__init__(scope, plan, "catalog", "Databases of the lake")
         self.tag_key = plan.named("zone")
         settings = self._administrators()
         tag = lf.CfnTag(self, "ZoneTag", tag_key=self.tag_key, tag_values=list(ZONES))
@@ -109,7 +109,10 @@ class CatalogStack(LakeStack):
         role = iam.Role(
             self,
             "PlacesRole",
-            assumed_by=iam.ServicePrincipal("lakeformation.amazonaws.com"),
+            assumed_by=iam.ServicePrincipal(
+                "lakeformation.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+            ),
             description="Reads delivered files and tables for those to whom they are granted",
         )
         buckets = [DELIVERIES, *ZONES]

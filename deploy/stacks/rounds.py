@@ -13,7 +13,6 @@ from constructs import Construct
 
 from deploy.plan import DELIVERIES, Plan
 from deploy.stacks.base import LakeStack, allow
-from stedi.jobs import Job
 
 ROUND = "round"
 
@@ -27,18 +26,19 @@ class RoundsStack(LakeStack):
             self,
             "Round",
             name=plan.named(ROUND),
-            description="One round: land what was delivered, then refresh each table",
+            description="One round: land what was delivered, refresh each table, look after all",
             max_concurrent_runs=1,
         )
         self._last: glue.CfnTrigger | None = None
-        self._first_trigger(plan.jobs[0])
-        for before, job in zip(plan.jobs, plan.jobs[1:], strict=False):
+        self._first_trigger(plan.steps[0])
+        for before, job in zip(plan.steps, plan.steps[1:], strict=False):
             self._next_trigger(before, job)
         self._starter = self._starter_role()
         self._rule("Schedule", schedule=plan.settings.schedule)
-        self._rule("Delivered", pattern=self._delivered())
+        state = "ENABLED" if plan.settings.on_arrival else "DISABLED"
+        self._rule("Delivered", pattern=self._delivered(), state=state)
 
-    def _first_trigger(self, job: Job) -> None:
+    def _first_trigger(self, job: str) -> None:
         settings = self.plan.settings
         self._trigger(
             job,
@@ -48,9 +48,9 @@ class RoundsStack(LakeStack):
             ),
         )
 
-    def _next_trigger(self, before: Job, job: Job) -> None:
+    def _next_trigger(self, before: str, job: str) -> None:
         succeeded = glue.CfnTrigger.ConditionProperty(
-            job_name=self.plan.named(before.name), logical_operator="EQUALS", state="SUCCEEDED"
+            job_name=self.plan.named(before), logical_operator="EQUALS", state="SUCCEEDED"
         )
         self._trigger(
             job,
@@ -61,7 +61,7 @@ class RoundsStack(LakeStack):
 
     def _trigger(
         self,
-        job: Job,
+        job: str,
         kind: str,
         start_on_creation: bool | None = None,
         predicate: glue.CfnTrigger.PredicateProperty | None = None,
@@ -69,11 +69,11 @@ class RoundsStack(LakeStack):
     ) -> None:
         made = glue.CfnTrigger(
             self,
-            job.name.title().replace("_", "") + "Trigger",
-            name=self.plan.named(f"start-{job.name}"),
+            job.title().replace("_", "") + "Trigger",
+            name=self.plan.named(f"start-{job}"),
             type=kind,
             workflow_name=self._workflow.name,
-            actions=[glue.CfnTrigger.ActionProperty(job_name=self.plan.named(job.name))],
+            actions=[glue.CfnTrigger.ActionProperty(job_name=self.plan.named(job))],
             start_on_creation=start_on_creation,
             predicate=predicate,
             event_batching_condition=event_batching_condition,
@@ -108,13 +108,17 @@ class RoundsStack(LakeStack):
         }
 
     def _rule(
-        self, name: str, schedule: str | None = None, pattern: dict[str, object] | None = None
+        self,
+        name: str,
+        schedule: str | None = None,
+        pattern: dict[str, object] | None = None,
+        state: str = "ENABLED",
     ) -> None:
         rule = events.CfnRule(
             self,
             name,
             name=self.plan.named(name.lower()),
-            state="ENABLED",
+            state=state,
             schedule_expression=schedule,
             event_pattern=pattern,
             targets=[

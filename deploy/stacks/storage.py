@@ -14,10 +14,11 @@ from aws_cdk import aws_secretsmanager as secrets
 from constructs import Construct
 
 from deploy.plan import DELIVERIES, LOGS, RESULTS, Plan
-from deploy.stacks.base import LakeStack, acknowledge, excuse, resource_of
+from deploy.stacks.base import KEPT, LakeStack, acknowledge, excuse, resource_of
 from stedi.contract import ZONES
 
 PSEUDONYM, FORGOTTEN = "pseudonym_key", "forgotten_key"
+_USES = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncrypt*", "kms:Describe*"]
 _NOT_HEXADECIMAL = "ghijklmnopqrstuvwxyz"
 
 _NO_HISTORY = {
@@ -36,7 +37,7 @@ class StorageStack(LakeStack):
     """Keys, buckets and secrets."""
 
     def __init__(self, scope: Construct, plan: Plan) -> None:
-        super().__init__(scope, plan, "storage", "Keys, buckets and secrets of the lake", True)
+        super().__init__(scope, plan, "storage", "Keys, buckets and secrets of the lake")
         self.data_key = self._key("Data", "delivered files and tables")
         self.results_key = self._key("Results", "results of queries")
         self.service_key = self._key("Service", "secrets, logs and alarms")
@@ -84,7 +85,7 @@ class StorageStack(LakeStack):
         self.service_key.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[iam.ServicePrincipal(service)],
-                actions=["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"],
+                actions=_USES if service.startswith("logs.") else _USES[:3],
                 resources=["*"],  # in a key's policy: this key
                 conditions=conditions,
             )
@@ -100,7 +101,7 @@ class StorageStack(LakeStack):
             enforce_ssl=True,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             lifecycle_rules=[_unfinished(), _expires(90)],
-            removal_policy=self.removal,
+            removal_policy=KEPT,  # S3 writes into it hours after the last access
         )
         endless = "It is where access logs go; one that logs itself never comes to an end."
         acknowledge(bucket, {"AwsSolutions-S1": endless})

@@ -10,12 +10,14 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from deploy.cron import gap_days
 from deploy.plan import Plan
 from deploy.stacks.base import LakeStack
 from deploy.stacks.storage import StorageStack
 
 _BAD = ["FAILED", "TIMEOUT", "ERROR", "STOPPED"]
 _DAY = 86_400
+_LOOKED_BACK = 7  # days
 
 
 class WatchStack(LakeStack):
@@ -25,7 +27,7 @@ class WatchStack(LakeStack):
         super().__init__(scope, plan, "watch", "Alarms and budget of the lake")
         self._topic = self._alarm_topic(storage)
         self._failed_rule()
-        last = self._rule("Finished", [plan.jobs[-1].name], ["SUCCEEDED"])
+        last = self._rule("Finished", [plan.steps[-1]], ["SUCCEEDED"])
         self._too_quiet(last)
         self._not_started("schedule")
         self._not_started("delivered")
@@ -65,8 +67,7 @@ class WatchStack(LakeStack):
         )
 
     def _failed_rule(self) -> None:
-        names = [job.name for job in self.plan.jobs]
-        rule = self._rule("Failed", names, _BAD)
+        rule = self._rule("Failed", self.plan.steps, _BAD)
         rule.targets = [events.CfnRule.TargetProperty(id="alarms", arn=self._topic.topic_arn)]
 
     def _rule(self, name: str, jobs: list[str], states: list[str]) -> events.CfnRule:
@@ -83,14 +84,20 @@ class WatchStack(LakeStack):
         )
 
     def _too_quiet(self, finished: events.CfnRule) -> None:
-        """No round came to its end in two days: the schedule alone would have started one."""
+        """No round ended although the schedule alone would have started one, with a day to spare.
+
+        CloudWatch looks back seven days at most: a schedule with longer gaps has no such alarm.
+        """
+        days = gap_days(self.plan.settings.schedule) + 1
+        if days > _LOOKED_BACK:
+            return
         self._alarm(
             "NoRoundFinished",
-            "No round of the lake has come to its end for two days",
+            f"No round of the lake has come to its end for {days} days",
             metric="MatchedEvents",
             rule=finished.name or "",
             below=1,
-            days=2,
+            days=days,
         )
 
     def _not_started(self, rule: str) -> None:

@@ -117,6 +117,38 @@ def _at_once(template: Template) -> None:
     del the(template, "Glue::Trigger", "MachineLearning")["DependsOn"]
 
 
+def _more(kind: str, part: str, document: str, statement: Template) -> Callable[[Template], None]:
+    def plant(template: Template) -> None:
+        properties(template, kind, part)[document]["Statement"].append(statement)
+
+    return plant
+
+
+def _arn(path: str) -> Template:
+    return {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, f":s3:::{path}"]]}
+
+
+def _handed_out_by_anybody(template: Template) -> None:
+    role = properties(template, "IAM::Role", "Places")
+    del role["AssumeRolePolicyDocument"]["Statement"][0]["Condition"]
+
+
+def _kept_when_it_could_not_be_made(template: Template) -> None:
+    the(template, "S3::Bucket", "Curated")["DeletionPolicy"] = "Retain"
+
+
+_OTHERS = {"AWS": "arn:aws:iam::999999999999:root"}
+_LET = {"Effect": "Allow", "Principal": _OTHERS}
+_FILES = {
+    "Effect": "Allow",
+    "Action": "s3:GetObject",
+    "Resource": _arn("change-me-stedi-curated/tables/*"),
+}
+_CERTIFICATES = {
+    "Effect": "Allow",
+    "Action": "s3:PutObject",
+    "Resource": _arn("change-me-stedi-ops/tables/erasures/*"),
+}
 _TRUSTED, _CURATED = "CustomerLandingToTrusted", "MachineLearningCurated"
 _CONDITION = ("Predicate", "Conditions", 0)
 _RESULT = ("WorkGroupConfiguration", "ResultConfiguration")
@@ -158,6 +190,18 @@ MISTAKES = [
         "a job that may do anything", "jobs", _everything, ("assertions", "cfn-guard", "cdk-nag")
     ),
     Mistake("a job that may write another zone", "jobs", _another_zone, ("assertions", "cdk-nag")),
+    Mistake(
+        "a job that may write certificates",
+        "jobs",
+        _more("IAM::Policy", _TRUSTED, "PolicyDocument", _CERTIFICATES),
+        ("assertions", "cdk-nag"),
+    ),
+    Mistake(
+        "a job whose logs are everybody's",
+        "jobs",
+        _drop("Glue::Job", _TRUSTED, "DefaultArguments", "--custom-logGroup-prefix"),
+        ("assertions",),
+    ),
     Mistake(
         "a bad cron",
         "rounds",
@@ -243,6 +287,35 @@ MISTAKES = [
         ("assertions", "cfn-guard", "cdk-nag"),
     ),
     Mistake("a key deleted with its stack", "storage", _deleted_with_its_stack, ("assertions",)),
+    Mistake(
+        "a bucket kept though it could not be made",
+        "storage",
+        _kept_when_it_could_not_be_made,
+        ("assertions",),
+    ),
+    Mistake(
+        "a key that another account may use",
+        "storage",
+        _more("KMS::Key", "Data", "KeyPolicy", _LET | {"Action": "kms:Decrypt", "Resource": "*"}),
+        ("assertions",),
+    ),
+    Mistake(
+        "a bucket that another account may read",
+        "storage",
+        _more(
+            "S3::BucketPolicy",
+            "Curated",
+            "PolicyDocument",
+            _LET | {"Action": "s3:GetObject", "Resource": _arn("change-me-stedi-curated/*")},
+        ),
+        ("assertions",),
+    ),
+    Mistake(
+        "rows handed out for another account",
+        "catalog",
+        _handed_out_by_anybody,
+        ("assertions",),
+    ),
     Mistake("a key in the template", "storage", _in_the_open, _EVERY),
     Mistake(
         "a database whose tables IAM opens",
@@ -282,6 +355,34 @@ MISTAKES = [
         ("assertions",),
     ),
     Mistake("all columns instead of some", "filters", _whole_table, _EVERY),
+    Mistake(
+        "a job that is refused where a table is not made yet",
+        "access",
+        _set(
+            "LakeFormation::PrincipalPermissions",
+            "GrantCustomerLandingToTrustedDatabase",
+            "Permissions",
+            value=["DESCRIBE"],
+        ),
+        ("assertions",),
+    ),
+    Mistake(
+        "a scientist who reads files",
+        "access",
+        _more("IAM::Policy", "Scientist", "PolicyDocument", _FILES),
+        ("assertions", "cdk-nag"),
+    ),
+    Mistake(
+        "a scientist who may look at everything",
+        "access",
+        _set(
+            "IAM::Role",
+            "Scientist",
+            "ManagedPolicyArns",
+            value=["arn:aws:iam::aws:policy/ReadOnlyAccess"],
+        ),
+        ("assertions", "cdk-nag"),
+    ),
     Mistake("all tables of a zone", "access", _all_tables_of_the_zone, ("assertions",)),
     Mistake(
         "results in the clear",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -16,20 +17,23 @@ REGION = "eu-central-1"
 
 
 class Session:
-    """A session whose one client answers from a script."""
+    """A session whose clients answer from scripts."""
 
-    def __init__(self, service: str, region: str | None = REGION) -> None:
+    def __init__(self, *services: str, region: str | None = REGION) -> None:
         self.region_name = region
+        self.given: dict[str, dict[str, str]] = {}
         made: Any = boto3.client
-        self.client_ = made(
-            service, region_name=REGION, aws_access_key_id="x", aws_secret_access_key="x"
-        )
-        self.script = Stubber(self.client_)
-        self.script.activate()
+        self._clients = {
+            name: made(name, region_name=REGION, aws_access_key_id="x", aws_secret_access_key="x")
+            for name in services
+        }
+        self.scripts = {name: Stubber(client) for name, client in self._clients.items()}
+        for script in self.scripts.values():
+            script.activate()
 
-    def client(self, service: str) -> Any:
-        assert service == self.client_.meta.service_model.service_name
-        return self.client_
+    def client(self, service: str, **credentials: str) -> Any:
+        self.given[service] = credentials
+        return self._clients[service]
 
 
 @pytest.fixture
@@ -39,9 +43,34 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
 
 
 def scripted(monkeypatch: pytest.MonkeyPatch, service: str) -> Stubber:
-    session = Session(service)
+    return session_of(monkeypatch, service).scripts[service]
+
+
+def session_of(monkeypatch: pytest.MonkeyPatch, *services: str) -> Session:
+    session = Session(*services)
     monkeypatch.setattr(Aws, "_session", staticmethod(lambda: session))
-    return session.script
+    return session
+
+
+def looked_up(monkeypatch: pytest.MonkeyPatch) -> Session:
+    """A session in which the role stedi-engineer is taken on."""
+    session = session_of(monkeypatch, "sts", "glue")
+    sts = session.scripts["sts"]
+    who = "arn:aws:sts::123456789012:assumed-role/admin/me"
+    asked = {
+        "RoleArn": "arn:aws:iam::123456789012:role/stedi-engineer",
+        "RoleSessionName": "deploy",
+    }
+    given = {
+        "AccessKeyId": "A" * 16,
+        "SecretAccessKey": "secret",
+        "SessionToken": "token",
+        "Expiration": datetime(2030, 1, 1, tzinfo=UTC),
+    }
+    for _ in range(2):
+        sts.add_response("get_caller_identity", {"Arn": who})
+        sts.add_response("assume_role", {"Credentials": given}, asked)
+    return session
 
 
 def test_without_a_region_it_says_which_variable_to_set(
@@ -84,25 +113,68 @@ def test_an_old_bootstrap_is_none(
 def test_a_table_that_is_not_there_has_no_columns(
     aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    script = scripted(monkeypatch, "glue")
-    script.add_client_error("get_table", "EntityNotFoundException")
-    script.add_response(
-        "get_table",
-        {"Table": {"Name": "t", "StorageDescriptor": {"Columns": [{"Name": "x"}]}}},
-        {"DatabaseName": "d", "Name": "t"},
-    )
+    session = looked_up(monkeypatch)
+    script = session.scripts["glue"]
+    tables = [
+        {"Name": name, "StorageDescriptor": {"Columns": [{"Name": column}]}}
+        for name, column in (("t_old", "y"), ("t", "x"))
+    ]
+    for there in (tables[:1], tables):
+        asked = {"DatabaseName": "d", "Expression": "t"}
+        script.add_response("get_tables", {"TableList": there}, asked)
 
-    assert aws.columns("d", "t") == set()
-    assert aws.columns("d", "t") == {"x"}
+    assert aws.columns("stedi-engineer", "d", "t") == set()
+    assert aws.columns("stedi-engineer", "d", "t") == {"x"}
+    assert session.given["glue"] == {
+        "aws_access_key_id": "A" * 16,
+        "aws_secret_access_key": "secret",
+        "aws_session_token": "token",
+    }
+
+
+def test_whoever_may_not_take_on_the_role_is_told_where_to_be_named(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = scripted(monkeypatch, "sts")
+    script.add_response("get_caller_identity", {"Arn": "arn:aws:iam::123456789012:user/me"})
+    script.add_client_error("assume_role", "AccessDenied")
+
+    with pytest.raises(CloudError, match=r"stedi-engineer cannot be taken on.*\[roles\]"):
+        aws.columns("stedi-engineer", "d", "t")
+
+
+def test_a_folder_is_an_empty_object_that_ends_in_a_slash(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = scripted(monkeypatch, "s3")
+    for key in ("customer/", "step_trainer/"):
+        script.add_response("put_object", {}, {"Bucket": "x", "Key": key, "Body": b""})
+
+    aws.make_folders("x", ["customer", "step_trainer"])
+
+    script.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize("protected", [True, False])
+def test_stacks_are_protected_and_let_go(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, protected: bool
+) -> None:
+    script = scripted(monkeypatch, "cloudformation")
+    asked = {"StackName": "a", "EnableTerminationProtection": protected}
+    script.add_response("update_termination_protection", {}, asked)
+
+    aws.protect(["a"], protected)
+
+    script.assert_no_pending_responses()
 
 
 def test_a_table_that_may_not_be_seen_is_no_table_that_is_missing(
     aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scripted(monkeypatch, "glue").add_client_error("get_table", "AccessDeniedException")
+    looked_up(monkeypatch).scripts["glue"].add_client_error("get_tables", "AccessDeniedException")
 
     with pytest.raises(CloudError, match=r"the table d\.t cannot be looked up"):
-        aws.columns("d", "t")
+        aws.columns("stedi-engineer", "d", "t")
 
 
 def ended(script: Stubber, status: str, **counts: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +29,9 @@ class Somewhere:
     def __init__(self, tables: Iterable[str] = (), bootstrapped: bool = True) -> None:
         self.tables = set(tables)
         self.asked: list[str] = []
+        self.looking: set[str] = set()
+        self.folders: list[str] = []
+        self.protected: list[tuple[str, bool]] = []
         self._bootstrapped = bootstrapped
         self.made_by_a_round: set[str] = {"customers_curated", "machine_learning_curated"}
 
@@ -38,10 +41,18 @@ class Somewhere:
     def bootstrapped(self) -> bool:
         return self._bootstrapped
 
-    def columns(self, database: str, table: str) -> set[str]:
+    def columns(self, role: str, database: str, table: str) -> set[str]:
+        self.looking.add(role)
         assert database == "stedi_curated"
         there = table in self.tables
         return {column.name for column in load_tables()[table].columns} if there else set()
+
+    def make_folders(self, bucket: str, names: Sequence[str]) -> None:
+        assert self.asked == [], "before the round"
+        self.folders += [f"{bucket}/{name}" for name in names]
+
+    def protect(self, stacks: Sequence[str], protected: bool) -> None:
+        self.protected += [(stack, protected) for stack in stacks]
 
     def run_round(self, workflow: str) -> None:
         self.asked.append(workflow)
@@ -60,7 +71,8 @@ class NoCredentials(Somewhere):
 @pytest.fixture
 def plan() -> Plan:
     given = replace(read_settings(DEFAULT), buckets="acme-stedi", email="ops@acme.test")
-    return Plan(given)
+    people = ("arn:aws:iam::123456789012:role/data",)
+    return Plan(replace(given, roles=given.roles | {"engineer": people, "privacy": ("account",)}))
 
 
 @pytest.fixture
@@ -114,6 +126,17 @@ def test_the_settings_of_the_example_are_refused(calls: Path) -> None:
         up(Plan(read_settings(DEFAULT)), Somewhere(), never, print)
 
 
+def test_a_role_that_sees_every_column_is_not_for_the_whole_account_by_default(
+    plan: Plan, calls: Path
+) -> None:
+    forgotten = Plan(replace(plan.settings, roles={**plan.settings.roles, "privacy": ()}))
+
+    with pytest.raises(SettingsError, match=r"\[roles\] privacy: nobody is named"):
+        up(forgotten, Somewhere(), never, print)
+
+    assert calls.read_text() == ""
+
+
 def test_data_is_not_deleted_for_another_name(plan: Plan, calls: Path) -> None:
     with pytest.raises(SettingsError, match="nothing was done; the lake's name is stedi"):
         down(plan, Somewhere(), never, print, delete_data="yes")
@@ -124,10 +147,13 @@ def test_data_is_not_deleted_for_another_name(plan: Plan, calls: Path) -> None:
 def test_a_cdk_that_fails_ends_it(plan: Plan, calls: Path, tmp_path: Path) -> None:
     (tmp_path / "fail").touch()
 
+    cloud = Somewhere()
+
     with pytest.raises(ToolError, match="cdk deploy ended with 1"):
-        up(plan, Somewhere(), lambda: tmp_path, print)
+        up(plan, cloud, lambda: tmp_path, print)
 
     assert len(calls.read_text().splitlines()) == 1
+    assert cloud.protected == [], "what could not be made must be deletable"
 
 
 def test_a_first_deployment_runs_a_round_before_the_filters(
@@ -142,6 +168,18 @@ def test_a_first_deployment_runs_a_round_before_the_filters(
     assert first == f"{options} stedi-storage stedi-catalog {MADE}"
     assert last == f"{options} stedi-filters"
     assert cloud.asked == ["stedi-round"]
+    assert cloud.looking == {"stedi-engineer"}
+    assert cloud.protected == [("stedi-storage", True), ("stedi-catalog", True)]
+
+
+def test_a_round_that_comes_before_any_delivery_finds_a_folder_for_each_feed(
+    plan: Plan, calls: Path, tmp_path: Path
+) -> None:
+    for wait in (True, False):
+        cloud = Somewhere()
+        up(plan, cloud, lambda: tmp_path, print, wait)
+        feeds = ("accelerometer", "customer", "step_trainer")
+        assert sorted(cloud.folders) == [f"acme-stedi-deliveries/{feed}" for feed in feeds]
 
 
 def test_a_first_deployment_that_does_not_wait_says_who_sees_nothing(
@@ -172,7 +210,7 @@ def test_a_later_deployment_runs_no_round(plan: Plan, calls: Path, tmp_path: Pat
 
     up(plan, cloud, lambda: tmp_path, print)
 
-    assert cloud.asked == []
+    assert (cloud.asked, cloud.folders) == ([], [])
     assert calls.read_text().splitlines()[-1].endswith(" stedi-filters")
 
 
@@ -194,12 +232,13 @@ def test_data_is_deleted_only_after_its_stacks_were_told_that_they_may(
 ) -> None:
     cloud = Somewhere()
     seen: list[str] = []
+    said: list[str] = []
 
     def prepared() -> Path:
         seen.append(os.environ[DELETE_VARIABLE])
         return tmp_path
 
-    down(plan, cloud, prepared, print, delete_data="stedi")
+    down(plan, cloud, prepared, said.append, delete_data="stedi")
 
     verbs = [line.split()[0] for line in calls.read_text().splitlines()]
     assert seen == ["stedi"]
@@ -207,8 +246,10 @@ def test_data_is_deleted_only_after_its_stacks_were_told_that_they_may(
     assert calls.read_text().splitlines()[-1].endswith("stedi-catalog stedi-storage")
     assert cloud.asked == [
         f"acme-stedi-{what}"
-        for what in ("deliveries", "landing", "trusted", "curated", "ops", "results", "logs")
+        for what in ("deliveries", "landing", "trusted", "curated", "ops", "results")
     ]
+    assert cloud.protected == [("stedi-storage", False), ("stedi-catalog", False)]
+    assert "kept: the bucket acme-stedi-logs" in "\n".join(said)
 
 
 @pytest.mark.parametrize("before", [True, False])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def test_a_new_table_gets_a_filter_without_its_identifying_column(grown: dict[st
     assert made["ColumnNames"] == ["x"]
 
 
-def test_only_the_new_job_may_write_the_new_table(grown: dict[str, Any]) -> None:
+def test_only_the_new_job_and_upkeep_may_write_the_new_table(grown: dict[str, Any]) -> None:
     writers = [
         entry["Roles"][0]["Ref"]
         for entry in of(grown["jobs"], "IAM::Policy")
@@ -111,7 +112,7 @@ def test_only_the_new_job_may_write_the_new_table(grown: dict[str, Any]) -> None
         and "/tables/daily_curated/*" in json.dumps(statement["Resource"])
     ]
 
-    assert [re.sub("Role.*", "", name) for name in writers] == ["CountDays"]
+    assert {re.sub("Role.*", "", name) for name in writers} == {"CountDays", "Maintain"}
 
 
 def test_the_app_names_no_table_job_or_role_of_this_lake() -> None:
@@ -145,10 +146,27 @@ def test_a_wheel_is_shipped_under_a_name_that_pip_accepts(tmp_path: Path) -> Non
     assert (name, str(version)) == ("stedi-lakehouse", "0.1.0")
 
 
-def test_what_is_shipped_has_the_files_of_the_zones(tmp_path: Path) -> None:
-    inside(ROOT / "src", "-c", _WHEEL, tmp_path)
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    inside(ROOT / "src", "-c", _WHEEL, folder)
+    (built,) = folder.glob("*.whl")
+    return built
 
-    (wheel,) = tmp_path.glob("*.whl")
+
+def test_jobs_get_beside_the_wheel_what_it_asks_for_on_aws(wheel: Path) -> None:
+    from deploy.build import modules
+
+    with zipfile.ZipFile(wheel) as opened:
+        (name,) = [name for name in opened.namelist() if name.endswith(".dist-info/METADATA")]
+        told = opened.read(name).decode()
+    asked = re.findall(r"^Requires-Dist: (\S+); extra == .aws.$", told, re.M)
+
+    assert {entry.partition("==")[0] for entry in asked} >= {"boto3", "fsspec"}
+    assert sorted(modules()) == sorted(asked)
+
+
+def test_what_is_shipped_has_the_files_of_the_zones(wheel: Path) -> None:
     listed = _names(wheel)
     assert "stedi/glue/landing.py" in listed
     for path in FOLDER.rglob("*.*"):
@@ -156,8 +174,6 @@ def test_what_is_shipped_has_the_files_of_the_zones(tmp_path: Path) -> None:
 
 
 def _names(wheel: Path) -> list[str]:
-    import zipfile
-
     return zipfile.ZipFile(wheel).namelist()
 
 

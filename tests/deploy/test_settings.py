@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from deploy.cron import cron_fault
+from deploy.cron import cron_fault, gap_days
 from deploy.plan import Plan, qualified, queries_of
 from deploy.settings import DEFAULT, DELETE_VARIABLE, SettingsError, read_settings
 
@@ -32,10 +32,13 @@ def changed(tmp_path: Path, old: str, new: str) -> Path:
         ("workers = 2", "workers = 1", "give a whole number from 2 to 299"),
         ("workers = 2", "workers = true", "give a whole number from 2 to 299"),
         ("workers = 2", "workres = 2", "[runs] workres: no such key; there are schedule"),
+        ("timeout_minutes = 120", "timeout_minutes = 30", "a whole number from 45 to 2880"),
+        ("on_arrival = true", "on_arrival = 1", "[runs] on_arrival is 1; give true or false"),
         ("[alarms]", "[alarm]", "[alarm] is not a section"),
         ("[alarms]", "[alarm]", "[alarms] is missing"),
         ("data@example.com", "nobody", "give an e-mail address"),
         ("scientist = []", 'scientist = ["*"]', "[roles] scientist is ['*']; give a list of ARNs"),
+        ("scientist = []", 'scientist = ["account", "x"]', 'or ["account"]'),
         ("scientist = []", 'guest = ["x"]', "[roles] guest: no such key; there are engineer"),
         ("[lake]", "[lake", "Expected ']'"),
     ],
@@ -89,6 +92,31 @@ def test_a_schedule_that_eventbridge_would_refuse_is_refused_here(wrong: object)
 )
 def test_a_schedule_is_taken(right: str) -> None:
     assert cron_fault(right) == ""
+
+
+@pytest.mark.parametrize(
+    ("schedule", "days"),
+    [
+        ("cron(15 3 * * ? *)", 1),
+        ("cron(0/15 * ? * * *)", 1),
+        ("cron(0 18 ? * MON-FRI *)", 3),
+        ("cron(0 18 ? * 2,4 *)", 5),
+        ("cron(0 18 ? * FRI-MON *)", 4),
+        ("cron(0 18 ? * SUN *)", 7),
+        ("cron(0 8 1 * ? *)", 31),
+        ("cron(0 8 ? * 2#1 *)", 31),
+        ("cron(0 8 ? JAN * *)", 31),
+    ],
+)
+def test_the_longest_pause_of_a_schedule_is_known_in_days(schedule: str, days: int) -> None:
+    assert not cron_fault(schedule)
+    assert gap_days(schedule) == days
+
+
+def test_the_account_as_a_whole_may_be_named(tmp_path: Path) -> None:
+    given = read_settings(changed(tmp_path, "engineer = []", 'engineer = ["account"]'))
+
+    assert given.roles["engineer"] == ("account",)
 
 
 def test_data_may_go_only_if_the_lake_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,11 +86,28 @@ def every_job_may_make_tables_where_it_writes_and_see_what_there_is(
             if re.search(rf"Output(Ref|FnGetAtt){job.name.title().replace('_', '')}Role", who)
         ]
         zones = [zone for zone in ZONES if any(w.zone == zone for w in writes_of(job))]
-        assert _tagged(mine, "CREATE_TABLE") == zones, job.name
+        assert _tagged(mine, "CREATE_TABLE") == list(ZONES), "to be told that a table is not there"
         assert _tagged(mine, "ALTER") == zones, job.name
         assert _tagged(mine, "DESCRIBE") == list(ZONES), job.name
         places = [flat(r["DataLocation"]["ResourceArn"]) for r, _ in mine if "DataLocation" in r]
         assert places == [f"arn:{{Partition}}:s3:::{plan.bucket(zone)}" for zone in zones]
+
+
+@check
+def upkeep_may_change_the_tables_of_every_zone_and_read_none_by_lake_formation(
+    t: Templates, plan: Plan
+) -> None:
+    mine = [
+        (resource, permissions)
+        for who, resource, permissions in grants(t["access"])
+        if re.search(r"Output(Ref|FnGetAtt)MaintainRole", who)
+    ]
+    for permission in ("ALTER", "CREATE_TABLE", "DESCRIBE"):
+        assert _tagged(mine, permission) == list(ZONES), permission
+    known = {"ALTER", "CREATE_TABLE", "DESCRIBE", "DATA_LOCATION_ACCESS"}
+    assert {permission for _, granted in mine for permission in granted} == known
+    places = [flat(r["DataLocation"]["ResourceArn"]) for r, _ in mine if "DataLocation" in r]
+    assert places == [f"arn:{{Partition}}:s3:::{plan.bucket(zone)}" for zone in ZONES]
 
 
 def _tagged(granted: list[tuple[dict[str, Any], set[str]]], permission: str) -> list[str]:

@@ -30,8 +30,35 @@ def every_job_writes_the_files_of_its_own_tables_and_no_others(t: Templates, pla
     for job in plan.jobs:
         role = role_named(t["jobs"], plan.named(f"job-{job.name}"))
         written = resources_of(t["jobs"], role, "s3:PutObject", "s3:DeleteObject")
-        tables = {f"{plan.bucket(w.zone)}/tables/{w.name}/*" for w in writes_of(job)}
-        assert written == tables | {f"{plan.bucket('ops')}/lake/*"}, job.name
+        own = {(x.zone, x.name) for x in plan.tables if x.full_name in job.writes}
+        own |= {("ops", "files"), ("ops", "runs")}
+        tables = {f"{plan.bucket(zone)}/tables/{name}/*" for zone, name in own}
+        home = {"lock", "readers/*", "running", "scratch/*"}
+        if job.table is None:
+            home |= {"stedi.toml", "key.check"}
+            renewed = ("forgotten", "erasures")
+            tables |= {f"{plan.bucket('ops')}/tables/{name}/metadata/*" for name in renewed}
+        assert written == tables | {f"{plan.bucket('ops')}/lake/{path}" for path in home}, job.name
+
+
+@check
+def upkeep_works_on_the_tables_and_neither_makes_one_nor_opens_a_secret(
+    t: Templates, plan: Plan
+) -> None:
+    role = role_named(t["jobs"], plan.named("job-maintain"))
+    home = ("lock", "readers/*", "running", "scratch/*", "maintained")
+    tables = {f"{plan.bucket(x.zone)}/tables/{x.name}/*" for x in plan.tables}
+    written = resources_of(t["jobs"], role, "s3:PutObject", "s3:DeleteObject")
+    assert written == tables | {f"{plan.bucket('ops')}/lake/{path}" for path in home}
+    actions = {action for granted, _ in statements(t["jobs"], role) for action in granted}
+    assert "glue:UpdateTable" in actions
+    assert not actions & {"glue:CreateTable", "glue:DeleteTable", "secretsmanager:GetSecretValue"}
+    told = next(
+        job["DefaultArguments"]
+        for job in of(t["jobs"], "AWS::Glue::Job").values()
+        if job["Name"] == plan.named("maintain")
+    )
+    assert "--pseudonym_key" not in told
 
 
 @check
@@ -58,7 +85,8 @@ def every_job_changes_its_own_entries_of_the_catalog_and_no_others(
         for actions, resources in statements(t["jobs"], role):
             if actions & {"glue:CreateTable", "glue:UpdateTable", "glue:DeleteTable"}:
                 changed |= {r.rpartition(":")[2] for r in resources if ":table/" in r}
-        wanted = {f"table/{plan.database(w.zone)}/{w.name}" for w in writes_of(job)}
+        begun = [x for x in plan.tables if x.zone == "ops"] if job.table is None else []
+        wanted = {f"table/{plan.database(w.zone)}/{w.name}" for w in [*writes_of(job), *begun]}
         assert changed == wanted, job.name
 
 
@@ -66,6 +94,7 @@ def every_job_changes_its_own_entries_of_the_catalog_and_no_others(
 def no_right_to_data_is_a_wildcard(t: Templates, plan: Plan) -> None:
     del plan
     harmless = {"lakeformation:GetDataAccess", "cloudwatch:PutMetricData"}
+    harmless |= {"athena:ListDataCatalogs", "athena:ListWorkGroups"}
     for stack, template in t.items():
         for policy in policies(template):
             for entry in policy["PolicyDocument"]["Statement"]:
@@ -110,16 +139,31 @@ def _spelled(value: Any) -> Any:
 
 @check
 def services_and_people_take_on_their_roles_and_nobody_else(t: Templates, plan: Plan) -> None:
-    for role in of(t["jobs"], "AWS::IAM::Role").values():
-        (entry,) = role["AssumeRolePolicyDocument"]["Statement"]
-        assert entry["Principal"] == {"Service": "glue.amazonaws.com"}
-        assert entry["Condition"] == {
-            "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
-        }
+    here = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    services = {"jobs": "glue", "catalog": "lakeformation", "rounds": "events"}
+    for stack, service in services.items():
+        for role in of(t[stack], "AWS::IAM::Role").values():
+            (entry,) = role["AssumeRolePolicyDocument"]["Statement"]
+            assert entry == {
+                "Action": "sts:AssumeRole",
+                "Effect": "Allow",
+                "Principal": {"Service": f"{service}.amazonaws.com"},
+                "Condition": here,
+            }, (stack, entry)
+    for stack, template in t.items():
+        made = of(template, "AWS::IAM::Role")
+        assert bool(made) == (stack in {*services, "access"}), stack
+        assert not [name for name, role in made.items() if "ManagedPolicyArns" in role], stack
+        assert not [name for name, role in made.items() if "Policies" in role], stack
+    assert len(of(t["access"], "AWS::IAM::Role")) == len(plan.roles)
     for role in plan.roles:
         logical = role_named(t["access"], plan.named(role.name))
         made = of(t["access"], "AWS::IAM::Role")[logical]
         (entry,) = made["AssumeRolePolicyDocument"]["Statement"]
+        assert set(entry) == {"Action", "Effect", "Principal"}, role.name
+        assert (entry["Action"], entry["Effect"]) == ("sts:AssumeRole", "Allow")
+        assert set(entry["Principal"]) == {"AWS"}, role.name
         given = {flat(arn) for arn in listed(entry["Principal"]["AWS"])}
         account = {"arn:{Partition}:iam::{AccountId}:root"}
-        assert given == (set(plan.settings.roles[role.name]) or account), role.name
+        named = set(plan.settings.roles[role.name]) - {"account"}
+        assert given == (named or account), role.name

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from aws_cdk.assertions import Match
+from deploy.cron import gap_days
 from deploy.plan import Plan
 from looked import Templates, check, flat, listed, of
 
 
 @check
 def a_failure_of_any_job_is_mailed(t: Templates, plan: Plan) -> None:
-    names = [plan.named(job.name) for job in plan.jobs]
+    names = [plan.named(name) for name in (*(job.name for job in plan.jobs), "maintain")]
     t["watch"].has_resource_properties(
         "AWS::Events::Rule",
         {
@@ -30,6 +31,8 @@ def a_failure_of_any_job_is_mailed(t: Templates, plan: Plan) -> None:
 
 @check
 def silence_is_an_alarm(t: Templates, plan: Plan) -> None:
+    days = gap_days(plan.settings.schedule) + 1
+    assert days < 8, "no alarm to look at"
     t["watch"].has_resource_properties(
         "AWS::CloudWatch::Alarm",
         {
@@ -37,6 +40,7 @@ def silence_is_an_alarm(t: Templates, plan: Plan) -> None:
             "Dimensions": [{"Name": "RuleName", "Value": plan.named("finished")}],
             "ComparisonOperator": "LessThanThreshold",
             "TreatMissingData": "breaching",
+            "EvaluationPeriods": days,
         },
     )
     t["watch"].has_resource_properties(
@@ -45,7 +49,7 @@ def silence_is_an_alarm(t: Templates, plan: Plan) -> None:
             "Name": plan.named("finished"),
             "EventPattern": {
                 "detail": {
-                    "jobName": [plan.named(plan.jobs[-1].name)],
+                    "jobName": [plan.named("maintain")],
                     "state": ["SUCCEEDED"],
                 }
             },

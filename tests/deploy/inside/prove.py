@@ -25,15 +25,13 @@ from aws_cdk import aws_glue as glue  # noqa: E402
 from aws_cdk.assertions import Template  # noqa: E402
 from aws_cdk.cloudformation_include import CfnInclude  # noqa: E402
 from deploy.app import make_app  # noqa: E402
-from deploy.build import Built  # noqa: E402
+from deploy.build import Built, scripts  # noqa: E402
 from deploy.linters import RULES, cfn_guard, cfn_lint  # noqa: E402
 from deploy.plan import Plan  # noqa: E402
 from deploy.settings import DEFAULT, read_settings  # noqa: E402
 from looked import CHECKS, Looked  # noqa: E402
 from mistakes import MISTAKES  # noqa: E402
 from slices import part, together, touched  # noqa: E402
-
-from stedi.jobs import write_scripts  # noqa: E402
 
 Templates = dict[str, dict[str, Any]]
 
@@ -47,7 +45,7 @@ def stand_in(folder: Path, plan: Plan) -> Built:
     (folder / "stedi_lakehouse-0.1.0-py3-none-any.whl").write_bytes(b"a wheel")
     (folder / "jars" / "iceberg.jar").write_bytes(b"a jar")
     (folder / "stedi.toml").write_text(plan.policy())
-    write_scripts(folder / "scripts")
+    scripts(folder / "scripts")
     return Built(folder)
 
 
@@ -199,6 +197,7 @@ def otherwise(plan: Plan, scratch: Path) -> dict[str, Any]:
         scan_limit_gb=1,
         budget_usd=7,
         roles={role: (f"{arn}{role}", f"{arn}admin") for role in plan.settings.roles},
+        on_arrival=False,
     )
     other = Plan(settings)
     templates = synthesized(other, scratch)
