@@ -170,7 +170,8 @@ def _judged(
     verdicts = translate(table.query, "duckdb")
     rows = engine.query(
         Query(
-            f"SELECT excluded, count(*) AS n FROM ({verdicts}) WHERE {condition} GROUP BY 1 ORDER BY 2 DESC, 1",
+            f"SELECT excluded, count(*) AS n FROM ({verdicts}) WHERE {condition} "
+            "GROUP BY 1 ORDER BY 2 DESC, 1",
             {name: sources[name] for name in table.sources},
             used(params, verdicts),
         )
