@@ -118,7 +118,7 @@ def region() -> str:
 
 def _refuse_a_stranger(home: Home, catalog: Catalog) -> None:
     """A lake with tables, none of whose zones the catalog knows, was made with another."""
-    made = {zone for zone, _ in home.tables()}
+    made = home.filled()
     if not made:
         return
     known = {name[0] for name in catalog.list_namespaces()}

@@ -79,16 +79,9 @@ class Home:
         here = [self._here] if self.on_s3 and self._here.is_dir() else []
         return [self.root, *(place(one) for one in elsewhere), *here]
 
-    def tables(self) -> set[tuple[str, str]]:
-        """Zone and name of every table of which there are files."""
-        found: set[tuple[str, str]] = set()
-        for zone in ZONES:
-            folder = self.zone(zone)
-            if isinstance(folder, S3Path):
-                found.update((zone, name) for name in folder.folders())
-            else:
-                found.update((zone, path.name) for path in folder.glob("*"))
-        return found
+    def filled(self) -> set[str]:
+        """The zones of which there are tables, going by their files."""
+        return {zone for zone in ZONES if _filled(self.zone(zone))}
 
     @property
     def catalog(self) -> Path:
@@ -225,6 +218,11 @@ class Home:
 
 def _busy(root: Place) -> str:
     return f"{root}: another run ({leases.HOLDER}) is at work; wait for it, or use --wait SECONDS"
+
+
+def _filled(folder: Place) -> bool:
+    """Whether something lies in it; a folder that was emptied is one still, on some storages."""
+    return folder.is_dir() if isinstance(folder, S3Path) else any(folder.glob("*"))
 
 
 def _own(folder: Path) -> Path:

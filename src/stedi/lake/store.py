@@ -90,7 +90,7 @@ class Store:
         return Path(self._copied.name) / self.home.catalog.name
 
     def _make_catalog_file(self) -> None:
-        if self.home.tables():
+        if self.home.filled():
             raise LakeError(
                 f"{self.home.catalog}: the catalog is gone but the warehouse holds tables; "
                 "restore it from a backup, or choose another --lake and land the feeds again"

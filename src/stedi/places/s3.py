@@ -184,13 +184,6 @@ class S3Path:
         made.key = key
         return made
 
-    def folders(self) -> list[str]:
-        """The names of the folders right below."""
-        prefix = f"{self.key}/" if self.key else ""
-        pages = self.pages("list_objects_v2", Prefix=prefix, Delimiter="/")
-        found = (entry["Prefix"] for page in pages for entry in page.get("CommonPrefixes", []))
-        return [name.removeprefix(prefix).rstrip("/") for name in found]
-
     def open(self, mode: str = "rb", buffering: int = -1) -> BinaryIO:
         """The object to read from, anywhere in it; FileNotFoundError if it is not there."""
         from stedi.places.bulk import AHEAD, S3Reader
