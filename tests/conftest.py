@@ -16,6 +16,7 @@ from helpers import ENGINES, Landings
 from s3.server import S3Server, need_server
 from stedi.api import Lake
 from stedi.engines.base import Engine
+from stedi.places import Place
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -87,12 +88,18 @@ def landings(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Landin
 
 
 @pytest.fixture
-def new_lake(engine_name: str, tmp_path: Path) -> Iterator[Callable[..., Lake]]:
-    """Make lakes below the test's folder, closed when it ends."""
+def site(tmp_path: Path) -> Place:
+    """Where the test keeps its lakes: its folder, unless its own fixture says otherwise."""
+    return tmp_path
+
+
+@pytest.fixture
+def new_lake(engine_name: str, site: Place) -> Iterator[Callable[..., Lake]]:
+    """Make lakes at the test's place, closed when it ends."""
     with ExitStack() as stack:
 
         def make(name: str = "lake", consent: str = "since") -> Lake:
-            return stack.enter_context(stedi.create(tmp_path / name, consent, engine_name))
+            return stack.enter_context(sites.create(site / name, consent, engine_name))
 
         yield make
 

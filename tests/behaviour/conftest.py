@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 
 import pytest
 
 import sites
-from stedi.api import Lake
 from stedi.places import Place, S3Path
 
 
@@ -50,17 +48,6 @@ def new_site(
 def site(place_name: str, new_site: Callable[[], Place], tmp_path: Path) -> Place:
     """Where the test keeps its lakes and its landing folder."""
     return tmp_path if place_name == "disk" else new_site()
-
-
-@pytest.fixture
-def new_lake(engine_name: str, site: Place) -> Iterator[Callable[..., Lake]]:
-    """Make lakes at the test's place, closed when it ends."""
-    with ExitStack() as stack:
-
-        def make(name: str = "lake", consent: str = "since") -> Lake:
-            return stack.enter_context(sites.create(site / name, consent, engine_name))
-
-        yield make
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from itertools import chain
 from typing import Any
 
 from stedi.athena.names import select
-from stedi.athena.troubles import athena_errors, words
+from stedi.athena.troubles import athena_errors
 from stedi.athena.values import value
 from stedi.errors import QueryError
-from stedi.places.aws import client
+from stedi.places.aws import client, words
 
 WORKGROUP = "stedi"
 CATALOG = "AwsDataCatalog"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from stedi.errors import LakeError, QueryError, StediError, UsageError
+from stedi.places.aws import words
 
 WORKGROUP_VARIABLE = "STEDI_ATHENA_WORKGROUP"
 
@@ -62,8 +63,3 @@ def _refused(code: str, text: str, workgroup: str) -> StediError:
     if code == "InvalidRequestException":
         return QueryError(f"Athena does not take the query ({text})")
     return LakeError(f"Athena failed ({code}: {text}); run again")
-
-
-def words(text: object) -> str:
-    """A text of Athena on one line."""
-    return " ".join(str(text).split()).rstrip(".")

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from stedi.erasure.hits import Hits, Rewritten, rewritten, write_kept
 from stedi.errors import StorageError
 from stedi.places import Place, S3Path
+from stedi.places.s3 import stat_in
 
 REWRITTEN = "stedi-rewritten"  # beside an object: the time (ns) of the one it was made from
 _ARCHIVED = ("GLACIER", "DEEP_ARCHIVE")
@@ -37,8 +38,8 @@ def rewrite(found: Hits, path: S3Path, block: int) -> Rewritten:
 
 
 def _put(found: Hits, path: S3Path, file: Any) -> None:
-    head = path.ask("head_object", Key=path.key)
-    stat = path.stat()
+    head = path.head()
+    stat = stat_in(head)
     kept = {name: head[name] for name in _KEPT if name in head}
     if head.get("TagCount"):
         tags = path.ask("get_object_tagging", Key=path.key)["TagSet"]
@@ -49,7 +50,7 @@ def _put(found: Hits, path: S3Path, file: Any) -> None:
             raise FileExistsError
         path.write_bytes(file, IfMatch=stat.etag, Metadata=beside, **kept)
     except FileExistsError as error:
-        if path.metadata().get(REWRITTEN) == beside[REWRITTEN]:
+        if _made_from(path.head()) == beside[REWRITTEN]:
             return  # done, and only the answer was lost
         raise StorageError(
             f"{path}: the file changed while it was read; run again once it is complete"
@@ -58,7 +59,7 @@ def _put(found: Hits, path: S3Path, file: Any) -> None:
 
 def refusal(path: S3Path) -> str:
     """Why an object cannot be replaced without a trace; empty if it can."""
-    head = path.ask("head_object", Key=path.key)
+    head = path.head()
     if head["ContentLength"] > _LARGEST:
         return f"{path}: larger than the 5 GiB that S3 takes in one piece; deliver it in parts"
     if head.get("ArchiveStatus") or head.get("StorageClass") in _ARCHIVED:
@@ -68,10 +69,18 @@ def refusal(path: S3Path) -> str:
     return ""
 
 
+def _made_from(head: Any) -> str | None:
+    """The time (ns) of the object that one was made from, if `rewrite` made it."""
+    told: str | None = head["Metadata"].get(REWRITTEN)
+    return told
+
+
 def of_this(path: Place, modified: int) -> bool:
     """Whether a file is the one of that time (ns), or what `rewrite` made of it."""
-    if not path.exists():
+    if not isinstance(path, S3Path):
+        return path.exists() and path.stat().st_mtime_ns == modified
+    try:
+        head = path.head()
+    except FileNotFoundError:
         return False
-    if path.stat().st_mtime_ns == modified:
-        return True
-    return isinstance(path, S3Path) and path.metadata().get(REWRITTEN) == str(modified)
+    return modified == stat_in(head).st_mtime_ns or _made_from(head) == str(modified)

@@ -21,10 +21,9 @@ def leftovers(folder: S3Path) -> Iterator[tuple[S3Path, dict[str, str]]]:
 
     Each with how boto3 names it.
     """
-    prefix = f"{folder.key}/" if folder.key else ""
     if keeps_versions(folder.bucket):
-        yield from _versions(folder, prefix)
-    yield from _uploads(folder, prefix)
+        yield from _versions(folder, folder.prefix)
+    yield from _uploads(folder, folder.prefix)
 
 
 def _uploads(folder: S3Path, prefix: str) -> Iterator[tuple[S3Path, dict[str, str]]]:
@@ -82,7 +81,7 @@ def _by_bucket(paths: Iterable[S3Path]) -> dict[str, set[S3Path]]:
 def erase(path: S3Path) -> None:
     """Remove an object and every version of it, the last one last."""
     without_past([path])
-    head = path.ask("head_object", Key=path.key)
+    head = path.head()
     path.ask(
         "delete_object",
         Key=path.key,

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import os
 import secrets
+from pathlib import Path
 
 from stedi.errors import LakeError, UsageError, storage_error
 from stedi.lake.durable import write_durably
@@ -47,9 +48,7 @@ def _key(root: Place) -> bytes:
     given = given_key(KEY_VARIABLE)
     if given is not None:
         return given
-    where = root / "pseudonym.key"
-    if isinstance(where, S3Path):
-        raise LakeError(no_key_beside(root, KEY_VARIABLE))
+    where = _beside(root, "pseudonym.key", KEY_VARIABLE)
     try:
         key = where.read_bytes().strip()
     except OSError as error:
@@ -67,9 +66,7 @@ def forgotten_key(root: Place, make: bool = False) -> bytes:
     given = given_key(FORGOTTEN_VARIABLE)
     if given is not None:
         return given
-    where = root / "forgotten.key"
-    if isinstance(where, S3Path):
-        raise LakeError(no_key_beside(root, FORGOTTEN_VARIABLE))
+    where = _beside(root, "forgotten.key", FORGOTTEN_VARIABLE)
     try:
         if make and not where.exists():
             write_durably(where, secrets.token_hex(32) + "\n", 0o600)
@@ -81,6 +78,14 @@ def forgotten_key(root: Place, make: bool = False) -> bytes:
         ) from None
     except OSError as error:
         raise storage_error(error, str(where)) from error
+
+
+def _beside(root: Place, name: str, variable: str) -> Path:
+    """The file of a key in the lake's folder; LakeError where the variable has to hold it."""
+    where = root / name
+    if isinstance(where, S3Path):
+        raise LakeError(no_key_beside(root, variable))
+    return where
 
 
 def given_key(variable: str) -> bytes | None:
@@ -101,7 +106,7 @@ def no_key_beside(root: Place, variable: str) -> str:
     )
 
 
-def _no_key(where: Place, why: str) -> str:
+def _no_key(where: Path, why: str) -> str:
     return (
         f"{where}: the lake's secret key cannot be read ({why}); restore it from a backup or "
         f"set {KEY_VARIABLE}, or every subject_id would change"

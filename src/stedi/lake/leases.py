@@ -88,7 +88,7 @@ class Lease:
     def _take_over(self) -> bool:
         """A lease whose holder is gone, unless somebody is faster."""
         try:
-            found = self.path.ask("head_object", Key=self.path.key)
+            found = self.path.head()
             if age(found, found["LastModified"]) < LASTS:
                 return False
             self._etag = self._write(IfMatch=found["ETag"])
@@ -169,7 +169,7 @@ def sweep(folder: S3Path) -> None:
 
 def _aged(folder: S3Path) -> Iterator[tuple[S3Path, float]]:
     """The leases in a folder, and for how many seconds each was not renewed."""
-    for answer in folder.pages("list_objects_v2", Prefix=f"{folder.key}/"):
+    for answer in folder.pages("list_objects_v2", Prefix=folder.prefix):
         for entry in answer.get("Contents", []):
             path = S3Path.exact(folder.bucket, entry["Key"])
             yield path, age(answer, entry["LastModified"])

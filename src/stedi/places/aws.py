@@ -101,14 +101,14 @@ def aws_errors(where: str) -> Iterator[None]:
         raise _answered(error.response, where) from error
     except BotoCoreError as error:
         raise ConnectionError(
-            f"{where}: {_words(error)}; check the network, AWS_REGION, AWS_ENDPOINT_URL_S3 and "
+            f"{where}: {words(error)}; check the network, AWS_REGION, AWS_ENDPOINT_URL_S3 and "
             "the credentials, and run again"
         ) from error
 
 
 def _answered(response: Any, where: str) -> OSError:
     code = str(response.get("Error", {}).get("Code", ""))
-    text = _words(response.get("Error", {}).get("Message", "")) or code
+    text = words(response.get("Error", {}).get("Message", "")) or code
     if code in _MISSING:
         return FileNotFoundError(2, "there is no such object", where)
     if code == "NoSuchBucket":
@@ -128,7 +128,8 @@ class Unfit(OSError):
     """An address that cannot be used as it stands; trying again helps nothing."""
 
 
-def _words(error: object) -> str:
+def words(error: object) -> str:
+    """What an error says, on one line."""
     return " ".join(str(error).split()).rstrip(".")
 
 

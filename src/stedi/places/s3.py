@@ -42,6 +42,11 @@ def stat_of(size: int, modified: datetime, etag: str) -> Stat:
     return Stat(size, int(modified.timestamp()) * _NANOS + zlib.crc32(etag.encode()) % _NANOS, etag)
 
 
+def stat_in(head: Any) -> Stat:
+    """The same of an answer to HEAD."""
+    return stat_of(head["ContentLength"], head["LastModified"], head["ETag"])
+
+
 @total_ordering
 class S3Path:
     """s3://bucket/key, with those methods of pathlib.Path that make sense for objects.
@@ -88,6 +93,11 @@ class S3Path:
         return S3Path(self.bucket, f"{self.key}/{name}")
 
     @property
+    def prefix(self) -> str:
+        """What the keys of all objects below begin with."""
+        return f"{self.key}/" if self.key else ""
+
+    @property
     def _pure(self) -> PurePosixPath:
         return PurePosixPath(self.key)
 
@@ -130,14 +140,10 @@ class S3Path:
 
     def stat(self) -> Stat:
         """Size, time and etag of the object."""
-        found = self._head()
-        return stat_of(found["ContentLength"], found["LastModified"], found["ETag"])
+        return stat_in(self.head())
 
-    def metadata(self) -> dict[str, str]:
-        """What was written down beside the object when it was put."""
-        return dict(self._head()["Metadata"])
-
-    def _head(self) -> Any:
+    def head(self) -> Any:
+        """All that S3 tells of the object but its bytes, as boto3 names it."""
         return self.ask("head_object", Key=self.key)
 
     def ask(self, call: str, hurried: bool = False, **arguments: Any) -> Any:
@@ -156,7 +162,7 @@ class S3Path:
     def is_file(self) -> bool:
         """Whether there is an object of this very name."""
         try:
-            return bool(self.key) and bool(self._head())
+            return bool(self.key) and bool(self.head())
         except FileNotFoundError:
             return False
 
@@ -170,9 +176,8 @@ class S3Path:
 
     def below(self, at_once: int = _MOST_AT_ONCE) -> Iterator[tuple[S3Path, Stat]]:
         """Every object below, in order of their names, listed `at_once` a request."""
-        prefix = f"{self.key}/" if self.key else ""
         size = {"PageSize": at_once}
-        for page in self.pages("list_objects_v2", Prefix=prefix, PaginationConfig=size):
+        for page in self.pages("list_objects_v2", Prefix=self.prefix, PaginationConfig=size):
             for entry in page.get("Contents", []):
                 stat = stat_of(entry["Size"], entry["LastModified"], entry["ETag"])
                 yield S3Path.exact(self.bucket, entry["Key"]), stat
@@ -222,7 +227,7 @@ class S3Path:
     def unlink(self, missing_ok: bool = False) -> None:
         """Remove the object."""
         if not missing_ok:
-            self._head()
+            self.head()
         self.ask("delete_object", Key=self.key)
 
     def mkdir(self, parents: bool = False, exist_ok: bool = False) -> None:
