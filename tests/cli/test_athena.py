@@ -438,7 +438,7 @@ def test_waiting_looks_less_and_less_often(
     ask: Command, athena: Athena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr("stedi.athena.query.time.sleep", pauses.append)
+    monkeypatch.setattr("stedi.athena.query.sleep", pauses.append)
     athena.states = [*["RUNNING"] * 12, "SUCCEEDED"]
     ask("SELECT 1", *ENOUGH)
 

@@ -52,7 +52,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_what_is_not_there_is_told_as_pathlib_does(at: S3Path) -> None:
-    calls: list[Callable[[], object]] = [at.stat, at.open, at.read_bytes, at.metadata, at.unlink]
+    calls: list[Callable[[], object]] = [at.stat, at.open, at.read_bytes, at.head, at.unlink]
     for call in calls:
         with pytest.raises(FileNotFoundError, match="no such object") as raised:
             call()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
+from time import sleep
 from typing import Any
 
 from stedi.athena.names import select
@@ -78,7 +78,7 @@ def _wait(athena: Any, number: str) -> Mapping[str, Any]:
         execution: Mapping[str, Any] = found["QueryExecution"]
         if execution["Status"]["State"] in ("SUCCEEDED", "FAILED", "CANCELLED"):
             return execution
-        time.sleep(pause)
+        sleep(pause)
         pause = min(pause * 1.5, _LONGEST_PAUSE)
 
 
