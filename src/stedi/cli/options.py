@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from stedi.api import Lake, open_lake
 from stedi.cli.output import Format
-from stedi.lake.home import open_home
 from stedi.places import Place, place
 
 LakePath = Annotated[
@@ -60,11 +58,6 @@ EngineOption = Annotated[EngineName, typer.Option("--engine", help="Where the wo
 def lake_path(ctx: typer.Context, given: str | None) -> Place:
     """Where the lake is: after the command, before it, STEDI_LAKE, ./lake."""
     return place(given or ctx.obj or "lake")
-
-
-def lake_folder(ctx: typer.Context, given: str | None) -> Path:
-    """The folder of a lake on this machine, which the console can show; else UsageError."""
-    return open_home(lake_path(ctx, given)).folder
 
 
 def open_at(ctx: typer.Context, given: str | None) -> Lake:

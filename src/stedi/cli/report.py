@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stedi.cli.options import LakePath, lake_folder
+from stedi.cli.options import LakePath, lake_path
 from stedi.cli.output import say
 from stedi.cli.serve import RoleName
 
@@ -33,6 +33,6 @@ def report(
     from stedi.contract.roles import find_role
 
     path = reports.writable_path(out)
-    text = reports.report(lake_folder(ctx, lake), find_role(role.value))
+    text = reports.report(lake_path(ctx, lake), find_role(role.value))
     reports.write(text, path)
     say(f"wrote the report of the role {role.value} to {path} ({len(text.encode()):,} bytes)")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from stedi.cli.options import Form, LakePath, lake_folder
+from stedi.cli.options import Form, LakePath, lake_path
 from stedi.cli.output import Format, emit, say, show
 from stedi.errors import UsageError
 from stedi.lake.home import open_home
@@ -64,7 +64,7 @@ def serve(
     where = Listen(
         host, port, tuple(name or ()), tls_certificate, tls_key, behind_proxy, role.value
     )
-    listen(lake_folder(ctx, lake), where, say, limits_of(seconds, memory))
+    listen(lake_path(ctx, lake), where, say, limits_of(seconds, memory))
 
 
 def token(
@@ -87,7 +87,7 @@ def token(
 
     if [role is not None, list_, revoke is not None].count(True) != 1:
         raise UsageError("give one of --role, --list, --revoke")
-    tokens = Tokens(open_home(lake_folder(ctx, lake)))
+    tokens = Tokens(open_home(lake_path(ctx, lake)))
     if list_:
         columns = ["id", "role", "name", "made", "expires", "valid"]
         rows = ({key: getattr(one, key) for key in columns} for one in tokens.all())

@@ -65,13 +65,16 @@ def make_app(console: Console, address: Address, log: bool = True) -> Starlette:
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     console: Console = app.state.console
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
-    keeping = asyncio.create_task(console.boards.keep())
+    kept = (console.boards.keep(), console.tokens.keep())
+    keeping = [asyncio.create_task(one) for one in kept]
     try:
         yield
     finally:
-        for part in (keeping.cancel, console.boards.close, console.asking.close):
-            part()
-        await asyncio.wait([keeping])
+        for task in keeping:
+            task.cancel()
+        console.boards.close()
+        console.asking.close()
+        await asyncio.wait(keeping)
         console.sandbox.close()
 
 

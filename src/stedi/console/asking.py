@@ -11,7 +11,6 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from starlette.exceptions import HTTPException
 
@@ -25,6 +24,7 @@ from stedi.engines.spec import MB, Limits
 from stedi.lake.home import open_home
 from stedi.lake.model import Source
 from stedi.lake.readers import reading
+from stedi.places import Place
 from stedi.sandbox.relations import named, spec
 from stedi.sandbox.runner import Answer, Refused, Sandbox
 
@@ -71,7 +71,7 @@ class Asking:
     """The queries of one console that are at work, and the rows that are shared."""
 
     def __init__(
-        self, root: Path, boards: Boards, sandbox: Sandbox, results: Results, limits: Limits
+        self, root: Place, boards: Boards, sandbox: Sandbox, results: Results, limits: Limits
     ) -> None:
         self._root = root
         self._boards = boards

@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from stedi.account import Line
@@ -20,10 +19,11 @@ from stedi.contract import load_tables
 from stedi.errors import StediError
 from stedi.excluded import Days
 from stedi.lake.model import Snapshot
+from stedi.places import Place, S3Path
 from stedi.reader import Reader, TableStatus
 
-LOOK = 1.0  # seconds between looks at the lake's version
-ANEW = 15.0  # seconds after which a lake whose version cannot be told is read anew
+LOOK, LOOK_S3 = 1.0, 5.0  # seconds between looks at the lake's version; on S3 each is paid for
+ANEW, ANEW_S3 = 15.0, 60.0  # seconds after which one whose version cannot be told is read anew
 MOST_RUNS = 500
 MOST_COUNTED = 2  # reasons at once
 
@@ -63,7 +63,7 @@ class Board:
 class Boards:
     """The current board of one lake; `keep` goes on until it is cancelled."""
 
-    def __init__(self, root: Path, forgotten: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, root: Place, forgotten: Callable[[], None] = lambda: None) -> None:
         self._root = root
         self._forgotten = forgotten
         self._turn = asyncio.Lock()
@@ -79,7 +79,7 @@ class Boards:
             board, idle = self.now, self._checking is None or self._checking.done()
             if idle and board.checks is None and board.tables and not board.trouble:
                 self._checking = asyncio.create_task(self._check(board))
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(LOOK_S3 if isinstance(self._root, S3Path) else LOOK)
 
     def close(self) -> None:
         """End what is counted and checked for nobody any more."""
@@ -118,13 +118,14 @@ class Boards:
             self.now = replace(self.now, checks=checks)
 
 
-def _look(root: Path, known: Board, now: bool) -> Board:
+def _look(root: Place, known: Board, now: bool) -> Board:
     try:
         with open_lake(root) as lake:
             version = lake.version()
             told = lake.home.catalog_policy.in_lake
             age = (datetime.now(UTC) - known.made).total_seconds()
-            if version == known.version and not now and not known.trouble and (told or age < ANEW):
+            fresh = told or age < (ANEW_S3 if lake.home.on_s3 else ANEW)
+            if version == known.version and not now and not known.trouble and fresh:
                 return known
             return _made(lake, version, known)
     except StediError as error:
@@ -169,12 +170,12 @@ def failed(task: asyncio.Task[Any]) -> bool:
     return task.done() and (task.cancelled() or task.exception() is not None)
 
 
-def _excluded(root: Path, table: str, reason: str) -> Days:
+def _excluded(root: Place, table: str, reason: str) -> Days:
     with open_lake(root) as lake:
         return lake.excluded_by_day(table, reason)
 
 
-def _checks(root: Path) -> list[Result]:
+def _checks(root: Place) -> list[Result]:
     try:
         with open_lake(root) as lake:
             return lake.check()

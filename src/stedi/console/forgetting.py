@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stedi.api import open_lake
@@ -19,6 +18,7 @@ from stedi.console.board import Boards
 from stedi.console.results import Results
 from stedi.errors import LakeBusyError, StediError
 from stedi.lake.home import open_home
+from stedi.places import Place
 
 if TYPE_CHECKING:
     from stedi.subject.forget import Forgotten
@@ -64,7 +64,7 @@ class Job:
 class Forgetting:
     """The forgettings of one console; belongs to its event loop. `job` is the latest."""
 
-    def __init__(self, root: Path, boards: Boards, results: Results) -> None:
+    def __init__(self, root: Place, boards: Boards, results: Results) -> None:
         self._root = root
         self._boards = boards
         self._results = results
@@ -117,7 +117,7 @@ class Forgetting:
             job.ended = datetime.now(UTC)
 
 
-def _refuse_busy(root: Path) -> None:
+def _refuse_busy(root: Place) -> None:
     try:
         with open_home(root).lock(WAIT):
             pass
@@ -126,7 +126,7 @@ def _refuse_busy(root: Path) -> None:
 
 
 def _forget(
-    root: Path, emails: Sequence[str], tell: Callable[[str], None], resume: bool
+    root: Place, emails: Sequence[str], tell: Callable[[str], None], resume: bool
 ) -> Forgotten:
     with open_lake(root) as lake:
         return lake.forget(emails, tell, resume, WAIT)

@@ -35,6 +35,7 @@ from stedi.contract.roles import Role, load_roles
 from stedi.engines.spec import Limits
 from stedi.errors import LakeError, QueryError, UsageError, storage_error
 from stedi.lake.readers import reading
+from stedi.places import Place
 from stedi.reader import Reader
 from stedi.sandbox.relations import named, spec
 from stedi.sandbox.runner import Answer, Sandbox
@@ -58,7 +59,7 @@ class Shown:
     left_out: str = ""
 
 
-def report(root: Path, role: Role) -> str:
+def report(root: Place, role: Role) -> str:
     """The page of the lake as it is now, as far as the role sees it; LakeError if it is none."""
     board = asyncio.run(Boards(root).look(now=True))
     if board.trouble:

@@ -23,6 +23,7 @@ from stedi.console.tokens import Tokens
 from stedi.engines.spec import Limits
 from stedi.errors import LakeError, UsageError
 from stedi.lake.home import open_home
+from stedi.places import Place
 from stedi.sandbox.runner import Sandbox
 
 
@@ -58,7 +59,7 @@ class Listen:
         return self.certificate is not None or self.proxied
 
 
-def serve(root: Path, listen: Listen, say: Callable[[str], None], limits: Limits) -> None:
+def serve(root: Place, listen: Listen, say: Callable[[str], None], limits: Limits) -> None:
     """Serve the lake until interrupted; UsageError if it could not be done safely."""
     refuse_unsafe(listen, Tokens(open_home(root)))
     with _socket(listen) as ready:
@@ -83,13 +84,13 @@ def serve(root: Path, listen: Listen, say: Callable[[str], None], limits: Limits
         uvicorn.Server(config).run(sockets=[ready])
 
 
-def make_console(root: Path, listen: Listen, limits: Limits) -> Console:
+def make_console(root: Place, listen: Listen, limits: Limits) -> Console:
     """A console over a lake, not yet listening; LakeError if there is no lake."""
     home = open_home(root)
     tokens, results, sandbox = Tokens(home), Results(), Sandbox()
-    boards = Boards(home.folder, results.clear)
+    boards = Boards(home.root, results.clear)
     return Console(
-        root=home.folder,
+        root=home.root,
         secure=listen.secure,
         cookie="__Host-stedi" if listen.secure else f"stedi-{listen.port}",
         tokens=tokens,
@@ -97,8 +98,8 @@ def make_console(root: Path, listen: Listen, limits: Limits) -> Console:
         boards=boards,
         sandbox=sandbox,
         results=results,
-        asking=Asking(home.folder, boards, sandbox, results, limits),
-        forgetting=Forgetting(home.folder, boards, results),
+        asking=Asking(home.root, boards, sandbox, results, limits),
+        forgetting=Forgetting(home.root, boards, results),
         limits=limits,
     )
 

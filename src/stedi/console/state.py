@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from starlette.requests import Request
 
@@ -16,6 +15,7 @@ from stedi.console.sessions import Session, Sessions
 from stedi.console.tokens import Tokens
 from stedi.contract.roles import Role
 from stedi.engines.spec import Limits
+from stedi.places import Place
 from stedi.sandbox.runner import Sandbox
 
 
@@ -23,7 +23,7 @@ from stedi.sandbox.runner import Sandbox
 class Console:
     """One running console over one lake."""
 
-    root: Path
+    root: Place
     secure: bool
     cookie: str
     tokens: Tokens

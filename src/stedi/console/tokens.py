@@ -6,24 +6,32 @@ shown once, when it is made.
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import hashlib
 import hmac
 import json
+import math
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from stedi.contract.roles import find_role, load_roles
-from stedi.errors import LakeError, UsageError, storage_error
+from stedi.errors import LakeBusyError, LakeError, StediError, UsageError, storage_error
 from stedi.lake.durable import write_durably
 from stedi.lake.home import Home
+from stedi.places import S3Path
 
 LONGEST_DAYS = 3650
+LOOK = 3.0  # seconds between looks at tokens on S3
+STALE = 30.0  # seconds after which those that were found there last say nothing any more
+TRIES = 10  # to change them there before others do
 
 
 @dataclass(frozen=True)
@@ -45,41 +53,70 @@ class Token:
 
 
 class Tokens:
-    """The tokens of one lake; read anew whenever the file changed."""
+    """The tokens of one lake.
+
+    Those of a folder are read anew whenever the file changed. Those on S3 are as `refresh` last
+    found them, so that no page waits for the storage; `keep` refreshes them.
+    """
 
     def __init__(self, home: Home) -> None:
-        self._root = home.folder
-        self._seen: tuple[int, int, int] | None = None
+        self.path = home.root / "tokens.json"
+        self._seen: object = None
+        self._looked = -math.inf
         self._tokens: dict[str, Token] = {}
 
-    @property
-    def path(self) -> Path:
-        """The file that holds them."""
-        return self._root / "tokens.json"
-
     def all(self) -> list[Token]:
-        """Every token, expired ones too, oldest first; LakeError if the file is damaged."""
-        try:
-            stat = self.path.stat()
-        except FileNotFoundError:
-            self._seen, self._tokens = None, {}
-            return []
-        except OSError as error:
-            raise storage_error(error, str(self.path)) from error
-        seen = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-        if seen != self._seen:
-            self._tokens, self._seen = self._read(), seen
+        """Every token, expired ones too, oldest first; LakeError if they cannot be told."""
+        age = time.monotonic() - self._looked
+        if isinstance(self.path, Path) or age == math.inf:
+            self.refresh()
+        elif age > STALE:
+            raise LakeError(f"{self.path}: the storage does not answer; the log tells more")
         return list(self._tokens.values())
 
-    def _read(self) -> dict[str, Token]:
+    async def keep(self) -> None:
+        """Refresh those on S3 again and again, until cancelled."""
+        while isinstance(self.path, S3Path):
+            await self.look()
+            await asyncio.sleep(LOOK)
+
+    async def look(self) -> None:
+        """Refresh those on S3, not more often than once a second."""
+        if isinstance(self.path, Path) or time.monotonic() - self._looked < 1:
+            return
         try:
-            raw = json.loads(self.path.read_text("utf-8"))
-            found = {entry["id"]: Token(**entry) for entry in raw["tokens"]}
+            await asyncio.to_thread(self.refresh)
+        except StediError as error:
+            sys.stderr.write(f"the tokens cannot be read: {error}\n")
+
+    def refresh(self) -> str:
+        """Read the file if it changed; its etag on S3, empty if there is none."""
+        try:
+            seen, text = self._found()
+        except FileNotFoundError:
+            seen, text = None, '{"tokens": []}'
+        except OSError as error:
+            raise storage_error(error, str(self.path)) from error
+        if text is not None:
+            self._tokens = self._read(text)
+        self._seen, self._looked = seen, time.monotonic()
+        return str(seen or "")
+
+    def _found(self) -> tuple[object, str | None]:
+        """What tells this state of the file from others, and its text if it is another one."""
+        if isinstance(self.path, S3Path):
+            with self.path.open(buffering=0) as file:
+                return getattr(file, "etag", ""), file.read().decode()
+        stat = self.path.stat()
+        seen = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        return seen, self.path.read_text("utf-8") if seen != self._seen else None
+
+    def _read(self, text: str) -> dict[str, Token]:
+        try:
+            found = {entry["id"]: Token(**entry) for entry in json.loads(text)["tokens"]}
             if any(datetime.fromisoformat(one.expires).tzinfo is None for one in found.values()):
                 raise ValueError("a time without its zone")
             return found
-        except OSError as error:
-            raise storage_error(error, str(self.path)) from error
         except (ValueError, TypeError, KeyError) as error:
             raise LakeError(
                 f"{self.path}: damaged ({type(error).__name__}); remove it, all tokens end"
@@ -107,36 +144,53 @@ class Tokens:
         made, expires = (moment.isoformat(timespec="seconds") for moment in
                          (now, now + timedelta(days=days)))  # fmt: skip
         token = Token(token_id, role, name, _hash(secret), made, expires)
-        with self._changing():
-            self._write([*self.all(), token])
+        self._change(lambda known: known | {token_id: token})
         return token, secret
 
     def revoke(self, token: str) -> Token:
         """Take a token out: whoever signed in with it is signed out; UsageError if none is it."""
-        with self._changing():
-            left = {known.id: known for known in self.all()}
-            if token not in left:
-                raise UsageError(f"there is no token {token!r}; `stedi token --list` shows them")
-            gone = left.pop(token)
-            self._write(list(left.values()))
+        self.refresh()
+        if (gone := self._tokens.get(token)) is None:
+            raise UsageError(f"there is no token {token!r}; `stedi token --list` shows them")
+        self._change(lambda known: {key: one for key, one in known.items() if key != token})
         return gone
 
-    def _write(self, tokens: list[Token]) -> None:
-        text = json.dumps({"tokens": [asdict(token) for token in tokens]}, indent=1)
+    def _change(self, change: Callable[[dict[str, Token]], dict[str, Token]]) -> None:
+        """One change at a time, of all processes."""
         try:
-            write_durably(self.path, text + "\n", 0o600)
+            if isinstance(self.path, S3Path):
+                return self._exchange(self.path, change)
+            with _locked(self.path.parent):
+                self.refresh()
+                write_durably(self.path, _text(change(self._tokens)), 0o600)
         except OSError as error:
             raise storage_error(error, str(self.path)) from error
 
-    @contextmanager
-    def _changing(self) -> Iterator[None]:
-        """One change at a time, of all processes."""
-        handle = os.open(self._root, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
+    def _exchange(
+        self, path: S3Path, change: Callable[[dict[str, Token]], dict[str, Token]]
+    ) -> None:
+        """Put the file if it is still the one that was read; else once more."""
+        for _ in range(TRIES):
+            etag = self.refresh()
+            condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
+            with suppress(FileExistsError, FileNotFoundError):
+                path.write_bytes(_text(change(self._tokens)).encode(), **condition)
+                return
+        raise LakeBusyError(f"{path}: others change it all the time; run again")
+
+
+def _text(tokens: dict[str, Token]) -> str:
+    return json.dumps({"tokens": [asdict(token) for token in tokens.values()]}, indent=1) + "\n"
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _hash(secret: str) -> str:

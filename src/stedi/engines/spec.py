@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from stedi.places import is_remote
+
 MB = 1 << 20
 
 
@@ -30,6 +32,7 @@ class Limits:
 class Relation:
     """A table as a query sees it: the columns it may see, and the files that hold its rows.
 
+    Files are paths of this machine or addresses of S3; `sizes` are theirs, in bytes.
     `columns` are name and type (a contract's type names), `older` the names that columns had in
     older files, `where` a condition of the house on the rows that count and `needs` the columns,
     hidden from the query, that it reads.
@@ -39,6 +42,7 @@ class Relation:
     name: str
     columns: Sequence[tuple[str, str]]
     files: Sequence[str]
+    sizes: Sequence[int]
     older: dict[str, str] = field(default_factory=dict)
     where: str = ""
     needs: Sequence[tuple[str, str]] = ()
@@ -52,6 +56,16 @@ class Spec:
     relations: Sequence[Relation]
     tables: Sequence[tuple[str, str]]
     limits: Limits = field(default_factory=Limits)
+
+    @property
+    def files(self) -> list[str]:
+        """Those that the query may open itself."""
+        return [file for one in self.relations for file in one.files if not is_remote(file)]
+
+    @property
+    def lent(self) -> list[str]:
+        """Those that are read for it; the number of each is its place among them."""
+        return [file for one in self.relations for file in one.files if is_remote(file)]
 
     def to_json(self) -> bytes:
         """For the way into the child."""

@@ -33,7 +33,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stedi.contract import ZONES
-from stedi.errors import LakeBusyError, LakeError, UsageError, storage_error
+from stedi.errors import LakeBusyError, LakeError, storage_error
 from stedi.lake import keys, leases
 from stedi.lake.durable import write_durably
 from stedi.lake.policy import (
@@ -99,16 +99,6 @@ class Home:
     def on_s3(self) -> bool:
         """Whether the lake is on S3."""
         return isinstance(self.root, S3Path)
-
-    @property
-    def folder(self) -> Path:
-        """The lake's folder on this machine; UsageError if it is on S3."""
-        if isinstance(self.root, Path):
-            return self.root
-        raise UsageError(
-            f"{self.root}: the console shows lakes in a folder of this machine; ask this one with "
-            "`stedi sql`, `stedi status`, or Athena"
-        )
 
     @property
     def _here(self) -> Path:

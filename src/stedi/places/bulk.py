@@ -9,13 +9,12 @@ from __future__ import annotations
 import io
 import re
 import tempfile
-import threading
 import time
-from copy import copy
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from stedi.places.aws import aws_errors, client
+from stedi.places.ranges import Ranged
 
 if TYPE_CHECKING:
     from stedi.places.s3 import S3Path
@@ -27,28 +26,20 @@ _SPOOL = 32 << 20  # bytes held in memory until they are put
 _TOTAL = re.compile(r"/(\d+)$")
 
 
-class S3Reader(io.RawIOBase):
-    """An object, read in ranges; each thread has its own place in it.
+class S3Reader(Ranged):
+    """An object, read in ranges.
 
-    A database reads one file from several threads, and seeks and reads in two steps.
     `size` in bytes, `modified` and `etag` are of the version that was opened; should another
     take its place while it is read, FileExistsError.
     """
 
     def __init__(self, path: S3Path) -> None:
+        super().__init__()
         self._path = path
-        self._local = threading.local()
         self._head = b""
-        self.size = 0
         self.modified: datetime
         self.etag = ""
         self._open()
-
-    def again(self) -> S3Reader:
-        """Another reader of the same version from its start, opened without asking for it."""
-        other = copy(self)
-        other._local = threading.local()
-        return other
 
     def _open(self) -> None:
         answer, self._head = self._ask(0, FIRST)
@@ -99,42 +90,6 @@ class S3Reader(io.RawIOBase):
         if start + size <= len(self._head):
             return self._head[start : start + size]
         return self._ask(start, size)[1]
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def seekable(self) -> bool:
-        """It is."""
-        return True
-
-    def tell(self) -> int:
-        """Where this thread is."""
-        return getattr(self._local, "at", 0)
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self.size}[whence]
-        place: int = base + offset
-        self._local.at = place
-        return place
-
-    def read(self, size: int | None = -1) -> bytes:
-        """Up to so many bytes from where this thread is; all if not said."""
-        rest = self.size - self.tell()
-        data = self.read_at(rest if size is None or size < 0 else size, self.tell())
-        self._local.at = self.tell() + len(data)
-        return data
-
-    def readall(self) -> bytes:
-        """All from where this thread is."""
-        return self.read()
-
-    def readinto(self, buffer: Any) -> int:
-        """The same into a buffer."""
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
 
 
 class S3Writer(io.RawIOBase):

@@ -2,9 +2,9 @@
 
 It has an empty environment, no secret, one thread, and the libraries loaded, so that a child is
 ready in milliseconds. It says so on a socket of its own (READY) and is then told, in JSON, to
-`run` a query, with three open files (its spec, where its rows go, where its last word goes), or to
-`stop` one. The file of the last word is closed only when the child is gone: that is how the caller
-knows. When the socket closes, all ends.
+`run` a query, with open files (its spec, where its rows go, where its last word goes, lines to
+whoever lends it files of S3), or to `stop` one. The file of the last word is closed only when the
+child is gone: that is how the caller knows. When the socket closes, all ends.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from select import select
 from typing import Any, BinaryIO
 
 from stedi.engines.duckdb.caged import answer
+from stedi.engines.lent import GONE, LINES, WHY, Lines
 from stedi.engines.spec import Spec
 from stedi.sandbox.confine import confine, die_with_parent
 
@@ -58,7 +59,7 @@ class Nursery:
 
     def _hear(self) -> bool:
         try:
-            text, files, _, _ = socket.recv_fds(self._control, MESSAGE, 3)
+            text, files, _, _ = socket.recv_fds(self._control, MESSAGE, 3 + LINES)
         except ConnectionError:
             return False
         if not text:
@@ -70,14 +71,14 @@ class Nursery:
             os.kill(self._children[request["query"]].process, signal.SIGKILL)
         return True
 
-    def _fork(self, query: int, spec: int, out: int, word: int) -> None:
+    def _fork(self, query: int, spec: int, out: int, word: int, *lines: int) -> None:
         parent = os.getpid()
         process = os.fork()
         if process == 0:
-            live(parent, spec, out, word)
+            live(parent, spec, out, word, *lines)
         self._children[query] = Child(process, os.pidfd_open(process), word)
-        os.close(spec)
-        os.close(out)
+        for file in (spec, out, *lines):
+            os.close(file)
 
     def _reap(self, ready: list[int]) -> None:
         for query, child in list(self._children.items()):
@@ -98,11 +99,11 @@ def live(parent: int, *files: int) -> None:
     code = 1
     try:
         die_with_parent(parent)
-        spec_file, out_file, word_file = _alone_with(files)
+        spec_file, out_file, word_file, *lines = _alone_with(files)
         with os.fdopen(spec_file, "rb") as file:
             spec = Spec.from_json(file.read())
         with os.fdopen(word_file, "w") as word, os.fdopen(out_file, "wb") as out:  # rows first
-            word.write(json.dumps(_answer(spec, out)))
+            word.write(json.dumps(_answer(spec, out, Lines(lines))))
         code = 0
     finally:
         os._exit(code)
@@ -118,12 +119,12 @@ def _alone_with(files: tuple[int, ...]) -> range:
     return range(3, 3 + len(files))
 
 
-def _answer(spec: Spec, out: BinaryIO) -> Mapping[str, Any]:
+def _answer(spec: Spec, out: BinaryIO, lines: Lines) -> Mapping[str, Any]:
     try:
-        confine([file for relation in spec.relations for file in relation.files], spec.limits)
-        return answer(spec, out)
+        confine(spec.files, spec.limits)
+        return answer(spec, out, lines)
     except FileNotFoundError:
-        why = "a data file was removed meanwhile; run the query again"
+        why = WHY[GONE]
     except Exception as error:
         why = f"the query could not be run ({type(error).__name__})"
     return {"state": "failed", "message": why, "position": None}

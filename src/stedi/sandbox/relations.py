@@ -33,6 +33,7 @@ def _relation(role: Role, table: Table, source: Source) -> Relation:
         name=table.name,
         columns=[(name, types[name]) for name in seen],
         files=[local(file.path) for file in source.files],
+        sizes=[file.bytes for file in source.files],
         older={c.name: c.was for c in table.columns if c.was and c.name in seen},
         where=source.where,
         needs=_needs(source, types, seen),

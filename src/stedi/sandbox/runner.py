@@ -20,6 +20,7 @@ import pyarrow as pa
 from stedi.engines.spec import Limits, Spec
 from stedi.errors import QueryError
 from stedi.sandbox.confine import missing
+from stedi.sandbox.lending import lent
 from stedi.sandbox.stream import TooMany, Unsafe, read
 
 GRACE = 0.5  # seconds beyond a query's own limit until its process is killed
@@ -92,7 +93,8 @@ class Sandbox:
         hearing = asyncio.ensure_future(_heard(ear))
         try:
             try:
-                await self._send(line, number, spec, [rows.fileno(), mouth])
+                with lent(spec.lent) as lines:
+                    await self._send(line, number, spec, [rows.fileno(), mouth, *lines])
             finally:
                 os.close(mouth)
             done, _ = await asyncio.wait([hearing], timeout=spec.limits.seconds + GRACE)

@@ -35,7 +35,11 @@ async def enter(request: Request) -> Response:
     """A token was typed: in, or the form again with the reason."""
     console, form = console_of(request), await form_of(request)
     there = safe(form.get("next", "/"))
-    if cookie := console.sessions.by_token(form.get("token", "").strip()[:LONGEST]):
+    token = form.get("token", "").strip()[:LONGEST]
+    if not (cookie := console.sessions.by_token(token)):
+        await console.tokens.look()  # it may be a new one
+        cookie = console.sessions.by_token(token)
+    if cookie:
         return _entered(console, cookie, there)
     _failed(request)
     why = "That is no valid token: it was mistyped, revoked or is too old."

@@ -7,7 +7,7 @@ extensions and no change of settings any more, then the gate, then the query.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from errno import EDQUOT, EFBIG, ENOSPC
 from typing import Any, BinaryIO
 
@@ -17,9 +17,12 @@ import pyarrow.dataset as ds
 
 from stedi.engines.arrow import TYPES
 from stedi.engines.duckdb.gate import A_FILE, Refusal, refusal, told
+from stedi.engines.lent import Lent, Lines
 from stedi.engines.spec import Limits, Relation, Spec
 from stedi.engines.sql.session import name
+from stedi.places import is_remote
 
+Lender = Callable[[str, int], Lent]  # of a file's address and its bytes
 BATCH_ROWS = 16_384
 EXPLAIN = "EXPLAIN "
 UNREADABLE = "a data file cannot be read ({})"
@@ -35,14 +38,14 @@ CLOSED = (
 )
 
 
-def answer(spec: Spec, out: BinaryIO) -> Mapping[str, Any]:
+def answer(spec: Spec, out: BinaryIO, lines: Lines) -> Mapping[str, Any]:
     """Run the query, write its rows to `out` as an Arrow stream; what became of it.
 
     `state` is done (with rows, seconds, cut: rows, size or none), refused, failed or limit (with
-    message, position).
+    message, position). Files of S3 are lent over `lines`.
     """
     try:
-        return _answer(spec, out)
+        return _answer(spec, out, lines)
     except (MemoryError, pa.ArrowMemoryError, duckdb.OutOfMemoryException):
         most = spec.limits.memory >> 20
         return _no("limit", Refusal(f"the query needs more than its {most:,} MB of memory"), spec)
@@ -54,9 +57,9 @@ def answer(spec: Spec, out: BinaryIO) -> Mapping[str, Any]:
         return _no("failed", Refusal(UNREADABLE.format(type(error).__name__)), spec)
 
 
-def _answer(spec: Spec, out: BinaryIO) -> Mapping[str, Any]:
+def _answer(spec: Spec, out: BinaryIO, lines: Lines) -> Mapping[str, Any]:
     started = time.monotonic()
-    connection = _open(spec)
+    connection = _open(spec, lines)
     if fault := refusal(connection, spec.sql, spec.tables):
         return _no("refused", fault, spec)
     try:
@@ -64,6 +67,8 @@ def _answer(spec: Spec, out: BinaryIO) -> Mapping[str, Any]:
     except duckdb.OutOfMemoryException:
         raise
     except duckdb.Error as error:
+        if lines.trouble:
+            return _no("failed", Refusal(lines.trouble), spec)
         return _no("failed", _placed(connection, told(error), spec.sql), spec)
     return {"state": "done", "rows": rows, "cut": cut, "seconds": time.monotonic() - started}
 
@@ -93,12 +98,13 @@ def _placed(connection: duckdb.DuckDBPyConnection, fault: Refusal, sql: str) -> 
     return fault
 
 
-def _open(spec: Spec) -> duckdb.DuckDBPyConnection:
+def _open(spec: Spec, lines: Lines) -> duckdb.DuckDBPyConnection:
     pa.set_cpu_count(spec.limits.threads)
-    pa.set_io_thread_count(spec.limits.threads)
+    pa.set_io_thread_count(max(spec.limits.threads, lines.count))
     connection = duckdb.connect(":memory:", config=_settings(spec.limits))
+    numbers = {file: number for number, file in enumerate(spec.lent)}
     for relation in spec.relations:
-        _show(connection, relation)
+        _show(connection, relation, lambda file, size: Lent(lines, numbers[file], size))
     for user in USERS:
         connection.execute(f"CREATE MACRO {name(user)}() AS error('there is no column {user}')")
     for setting in CLOSED:
@@ -123,13 +129,13 @@ def _settings(limits: Limits) -> dict[str, str | bool | int | float | list[str]]
     }
 
 
-def _show(connection: duckdb.DuckDBPyConnection, relation: Relation) -> None:
+def _show(connection: duckdb.DuckDBPyConnection, relation: Relation, lend: Lender) -> None:
     """The relation as a view, under its bare name and under zone.name.
 
     No name that a query may give (gate.py) is that of the raw files.
     """
     raw = f"#{relation.name}"
-    connection.register(raw, _dataset(relation))
+    connection.register(raw, _dataset(relation, lend))
     shown = ", ".join(_column(column, relation) for column, _ in relation.columns)
     rows = f"SELECT {shown} FROM {name(raw)}"
     rows += f" WHERE {relation.where}" if relation.where else ""
@@ -145,14 +151,19 @@ def _column(column: str, relation: Relation) -> str:
     return f"coalesce({name(column)}, {name(older)}) AS {name(column)}"
 
 
-def _dataset(relation: Relation) -> Any:
+def _dataset(relation: Relation, lend: Lender) -> Any:
     """Nothing but the columns that are needed, whatever else the files hold."""
     types: dict[str, str] = {**dict(relation.columns), **dict(relation.needs)}
     types |= {older: types[column] for column, older in relation.older.items() if column in types}
     schema = pa.schema([(column, TYPES[kind]) for column, kind in types.items()])
     if not relation.files:
         return schema.empty_table()
-    return ds.dataset(list(relation.files), schema=schema, format="parquet")
+    if not is_remote(relation.files[0]):
+        return ds.dataset(list(relation.files), schema=schema, format="parquet")
+    files = map(lend, relation.files, relation.sizes)
+    parquet = ds.ParquetFileFormat()
+    parts = [parquet.make_fragment(pa.PythonFile(file, mode="r")) for file in files]
+    return ds.FileSystemDataset(parts, schema=schema, format=parquet)
 
 
 def _copy(rows: Any, out: BinaryIO, limits: Limits) -> tuple[int, str]:
