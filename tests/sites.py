@@ -7,6 +7,8 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -119,10 +121,15 @@ def files(folder: Place) -> dict[str, bytes]:
     if isinstance(folder, Path):
         found = (path for path in sorted(folder.rglob("*")) if path.is_file())
         return {str(path): path.read_bytes() for path in found}
-    return {
-        f"s3://{folder.bucket}/{one['Key']}": _body(folder.bucket, one["Key"])
-        for one in objects(folder)
-    }
+    keys = [one["Key"] for one in objects(folder)]
+    found = zip(keys, _bodies(folder.bucket, keys), strict=True)
+    return {f"s3://{folder.bucket}/{key}": body for key, body in found}
+
+
+def _bodies(bucket: str, keys: list[str]) -> list[bytes]:
+    """The content of objects, several at once."""
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(partial(_body, bucket), keys))
 
 
 def _body(bucket: str, key: str) -> bytes:
@@ -136,7 +143,9 @@ def keep(root: Place) -> None:
         shutil.copytree(root / "work", root / "aside")
         return
     work = root / "work"
-    found = {one["Key"]: (one["ETag"], _body(root.bucket, one["Key"])) for one in objects(work)}
+    etags = {one["Key"]: one["ETag"] for one in objects(work)}
+    bodies = _bodies(root.bucket, list(etags))
+    found = dict(zip(etags, zip(etags.values(), bodies, strict=True), strict=True))
     known = {path.name: path.read_bytes() for path in _catalogs_below(work)}
     _kept[str(root)] = found, known
 

@@ -10,20 +10,17 @@ import pytest
 
 import sites
 from cli.commands import Command
-from helpers import FEEDS, deliver, record
+from helpers import deliver, record
+from s3.lakes import delivered
 from s3.server import S3Server, free_ports
 from stedi.places import S3Path
 
 
 @pytest.fixture(scope="module")
 def site(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Path]:
-    """A bucket with ./landing, one record of each feed, and the keys in the environment."""
-    with pytest.MonkeyPatch.context() as patch:
-        found = S3Path(sites.new_bucket(s3, patch), "site")
-        sites.with_keys(patch, tmp_path_factory.mktemp("catalogs"))
-        for feed in FEEDS:
-            deliver(found / "landing", feed, "1.json", [record(feed)])
-        yield found
+    """A folder of a bucket with ./landing, one record of each feed, and keys in the environment."""
+    with delivered(s3, tmp_path_factory.mktemp("catalogs")) as found:
+        yield found.work
 
 
 @pytest.fixture
@@ -67,20 +64,6 @@ def test_a_lake_is_made_run_asked_kept_and_forgotten_in(keyed: Command, site: S3
     assert json.loads(gone) == [{"n": 0}]
     held = b"".join(sites.files(site).values()).lower()
     assert b"ada@test.com" not in held
-
-
-@pytest.mark.parametrize("line", ["serve", "report --out report.html"])
-def test_what_needs_a_folder_of_this_machine_says_so(
-    keyed: Command, site: S3Path, line: str
-) -> None:
-    lake = site / f"of-{line.partition(' ')[0]}"
-    assert keyed("init", "--lake", lake, "--policy", sites.policy(lake)).code == 0
-    done = keyed(*line.split(), "--lake", lake)
-    assert done.code in (1, 2)
-    assert done.out == ""
-    assert done.err.startswith("error: ")
-    assert str(lake) in done.err
-    assert "folder of this machine" in done.err
 
 
 REFUSED = {

@@ -188,6 +188,9 @@ BROKEN: dict[str, Plant] = {
     "parquet without its end": _broken(PLANTS["parquet, zstd, plain"], lambda d: d[:-10]),
     "parquet, a few bytes": _broken(PLANTS["parquet, zstd, plain"], lambda d: d[:6]),
     "parquet, damaged page": _broken(PLANTS["parquet, zstd, plain"], _corrupt_page),
+    "parquet, a page without a header": _broken(
+        PLANTS["parquet, none, plain"], lambda d: d[:4] + bytes(40) + d[44:]
+    ),
     "not parquet": lambda f, t: write(f, "a.parquet", b"nothing of the kind"),
     "gzip without its end": _broken(TEXTS["gzip"], lambda d: d[:-3]),
     "gzip, damaged": _broken(TEXTS["gzip"], lambda d: d[:12] + b"\xff\xff" + d[14:]),

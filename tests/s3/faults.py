@@ -18,6 +18,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+import pytest
+
 PIECE = 1 << 16
 HOP_BY_HOP = {"connection", "expect", "keep-alive", "proxy-connection", "te", "upgrade"}
 ANSWERS = {
@@ -105,6 +107,13 @@ class FaultyProxy:
         self._server.server_close()
         self._server.hang_up()
         self._thread.join()
+
+    def lead(self, patch: pytest.MonkeyPatch) -> FaultyProxy:
+        """Let requests come here from now on; of earlier ones nothing is known any more."""
+        with self._lock:
+            self.requests.clear()
+        patch.setenv("AWS_ENDPOINT_URL_S3", self.endpoint)
+        return self
 
     @contextmanager
     def failing(self, *faults: Fault) -> Iterator[None]:

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from functools import lru_cache
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ OPTIONS = {
     "ip.bind": "127.0.0.1",
     "master.telemetry": "false",
     "master.electionTimeout": "1s",
+    "master.resumeState": "false",  # else it waits for 15 s once it was killed
     "webdav": "false",
     "admin.ui": "false",
     "s3.port.lance": "0",
@@ -198,7 +200,15 @@ def _environment() -> dict[str, str]:
 
 
 def client(endpoint: str, keys: tuple[str, str] = OWNER, **settings: Any) -> Any:
-    """A boto3 client of S3 there, that tries once, unless settings (botocore's) say otherwise."""
+    """A boto3 client of S3 there, that tries once, unless settings (botocore's) say otherwise.
+
+    One that has no settings is made once a process: that takes longer than what it is asked.
+    """
+    made = _client if settings else _usual_client
+    return made(endpoint, keys, **settings)
+
+
+def _client(endpoint: str, keys: tuple[str, str], **settings: Any) -> Any:
     import boto3
     from botocore.config import Config
 
@@ -211,3 +221,6 @@ def client(endpoint: str, keys: tuple[str, str] = OWNER, **settings: Any) -> Any
         aws_secret_access_key=keys[1],
         config=Config(**(once | settings)),
     )
+
+
+_usual_client = lru_cache(maxsize=16)(_client)

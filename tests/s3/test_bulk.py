@@ -39,15 +39,6 @@ def at(bucket: str) -> S3Path:
     return S3Path(bucket, "folder/object")
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A request is tried twice."""
-    monkeypatch.setattr(aws_module, "ATTEMPTS", 2)
-    aws_module._client.cache_clear()
-    yield
-    aws_module._client.cache_clear()
-
-
 # ---------------------------------------------------------------- what is not there
 
 

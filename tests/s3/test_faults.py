@@ -95,21 +95,17 @@ def built(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sh
 
 
 @pytest.fixture
-def shop(built: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    """As it was; boto3 tries again without long pauses, and leases of the dead are free."""
+def shop(built: Shop, at_once: None, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    """As it was; leases of the dead are free."""
     sites.restore(built.root)
-    quick = "botocore.retries.standard.ExponentialBackoff.delay_amount"
-    monkeypatch.setattr(quick, lambda self, context: 0.02)
     monkeypatch.setattr(leases, "LASTS", 0.0)
     return built
 
 
 @pytest.fixture
-def between_us(s3: S3Server, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyProxy]:
+def between_us(door: FaultyProxy, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> FaultyProxy:
     """The proxy between the product and the server."""
-    with FaultyProxy(s3.port) as proxy:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.endpoint)
-        yield proxy
+    return door.lead(monkeypatch)
 
 
 @contextmanager
@@ -295,8 +291,11 @@ def test_a_server_that_dies_while_somebody_is_forgotten(
 def test_a_process_that_is_killed_holds_the_lake_no_longer_than_its_lease(
     shop: Shop, between_us: FaultyProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leases, "LASTS", 10.0)
-    code = "import sys, stedi; stedi.open(sys.argv[1]).run(sys.argv[2])"
+    monkeypatch.setattr(leases, "LASTS", 6.0)
+    code = (
+        "import sys, stedi; from stedi.lake import leases; leases._BEAT = 0.5;"
+        "stedi.open(sys.argv[1]).run(sys.argv[2])"
+    )
     with between_us.failing(Fault(Harm.NONE, key="*/landing/*/data/*", method="PUT", delay=2)):
         child = subprocess.Popen([sys.executable, "-c", code, str(shop.lake), str(shop.landing)])
         while not between_us.count("PUT", "*/landing/*/data/*"):

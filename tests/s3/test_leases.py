@@ -7,21 +7,22 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 import sites
 import stedi
-from helpers import FEEDS, deliver, record, rows_of, snapshots_of
+from helpers import deliver, record, rows_of, snapshots_of
 from s3.faults import Fault, FaultyProxy, Harm
+from s3.lakes import Site
 from stedi.api import Lake
 from stedi.errors import LakeBusyError, StorageError
 from stedi.lake import leases, readers, upkeep
 from stedi.lake.leases import HOLDER, Lease, lease
 from stedi.lake.stored import StoredTable
 from stedi.places import S3Path
+from stedi.places.aws import answered
 
 BUSY = f"the lake is {HOLDER}'s"
 
@@ -40,14 +41,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def lake(bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Lake]:
-    """A lake with a row in each table, its landing folder beside it."""
-    sites.with_keys(monkeypatch, tmp_path)
-    for feed in FEEDS:
-        deliver(S3Path(bucket, "landing"), feed, "1.json", [record(feed)])
-    with sites.create(f"s3://{bucket}/lake") as made:
-        made.run(f"s3://{bucket}/landing")
-        yield made
+def lake(site: Site) -> Iterator[Lake]:
+    """A lake with a row in each table."""
+    with stedi.open(site.lake) as opened:
+        yield opened
 
 
 def abandoned(path: S3Path) -> Lease:
@@ -122,7 +119,7 @@ def test_a_request_that_failed_once_leaves_one_holder(
     at: S3Path, proxy: FaultyProxy, quick: None, harm: Harm
 ) -> None:
     with proxy.failing(Fault(harm, method="PUT", every=2)), lease(at, 0, BUSY):
-        time.sleep(1)
+        time.sleep(0.7)
         leases.confirm(at)
         with pytest.raises(LakeBusyError), lease(at, 0, BUSY):
             pass
@@ -145,10 +142,60 @@ def test_a_renewal_whose_answers_are_all_lost_is_known_again(
     assert not at.exists()
 
 
+def test_who_lets_go_removes_no_lease_that_another_took_meanwhile(
+    at: S3Path, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The removal was done, and its answers were lost, so it is not known that it was."""
+    mine = Lease(at)
+    assert mine.take()
+    asked = S3Path.ask
+
+    def lose(self: S3Path, call: str, *arguments: Any, **named: Any) -> Any:
+        try:
+            return asked(self, call, *arguments, **named)
+        except OSError:
+            if call == "delete_object" and not at.exists():
+                at.write_bytes(b'{"holder": "somebody else"}')
+            raise
+
+    monkeypatch.setattr(S3Path, "ask", lose)
+    with proxy.failing(Fault(Harm.LOST, method="DELETE", times=2)):
+        mine.let_go()
+    assert at.read_bytes() == b'{"holder": "somebody else"}'
+
+
+@pytest.mark.parametrize("harm", [Harm.LOST, Harm.DROPPED, Harm.ERROR_503])
+def test_a_lease_is_let_go_of_though_a_request_fails(
+    at: S3Path, proxy: FaultyProxy, harm: Harm
+) -> None:
+    mine = Lease(at)
+    assert mine.take()
+    with proxy.failing(Fault(harm, method="DELETE", times=1)):
+        mine.let_go()
+    assert not at.exists()
+
+
+def test_a_lease_is_let_go_of_where_removal_knows_no_condition(
+    at: S3Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = Lease(at)
+    assert mine.take()
+    asked = S3Path.ask
+
+    def simple(self: S3Path, call: str, *arguments: Any, **named: Any) -> Any:
+        if call == "delete_object" and "IfMatch" in named:
+            raise answered({"Error": {"Code": "NotImplemented"}}, str(self))
+        return asked(self, call, *arguments, **named)
+
+    monkeypatch.setattr(S3Path, "ask", simple)
+    mine.let_go()
+    assert not at.exists()
+
+
 # ---------------------------------------------------------------- runs
 
 
-def test_a_second_run_is_refused_or_waits(lake: Lake, bucket: str) -> None:
+def test_a_second_run_is_refused_or_waits(lake: Lake, site: Site) -> None:
     with stedi.open(lake.home.root) as beside, lake.home.lock():
         with pytest.raises(LakeBusyError, match=f"another run .*process {os.getpid()}.*--wait"):
             beside.run()
@@ -159,15 +206,15 @@ def test_a_second_run_is_refused_or_waits(lake: Lake, bucket: str) -> None:
             waiting = pool.submit(beside.run, None, None, 20)
             time.sleep(0.5)
             assert not waiting.done()
-            sites.boto().delete_object(Bucket=bucket, Key="lake/lock")
+            (site.lake / "lock").unlink()
             assert not waiting.result().changed
 
 
 @pytest.mark.parametrize("lost", ["taken", pytest.param("removed", marks=pytest.mark.on_request)])
 def test_a_run_that_lost_its_lease_publishes_nothing(
-    lake: Lake, bucket: str, monkeypatch: pytest.MonkeyPatch, lost: str
+    lake: Lake, site: Site, monkeypatch: pytest.MonkeyPatch, lost: str
 ) -> None:
-    lock, landing = lake.home.root / "lock", S3Path(bucket, "landing")
+    lock, landing = site.lake / "lock", site.landing
     deliver(landing, "accelerometer", "2.json", [record("accelerometer", x=7)])
     before, files = snapshots_of(lake), set(sites.files(lake.home.warehouse))
     publish = StoredTable.publish
@@ -194,25 +241,24 @@ def test_a_run_that_lost_its_lease_publishes_nothing(
 
 @pytest.mark.on_request
 def test_a_run_whose_storage_is_away_for_a_while_goes_on(
-    lake: Lake, bucket: str, proxy: FaultyProxy, quick: None
+    lake: Lake, site: Site, proxy: FaultyProxy, quick: None
 ) -> None:
-    deliver(S3Path(bucket, "landing"), "accelerometer", "2.json", [record("accelerometer", x=7)])
+    deliver(site.landing, "accelerometer", "2.json", [record("accelerometer", x=7)])
     with (
         stedi.open(lake.home.root) as other,
         proxy.failing(Fault(Harm.ERROR_503, key="*/lock", method="PUT", first=2, times=4)),
     ):
-        other.run(f"s3://{bucket}/landing")
+        other.run(site.landing)
     assert len(rows_of(lake, "accelerometer_landing")) == 2
 
 
 # ---------------------------------------------------------------- readers
 
 
-def expiring(lake: Lake) -> None:
+def expiring(lake: Lake, landing: S3Path) -> None:
     """Let every version but the current one be too old, and there be one."""
     where = lake.home.root / "stedi.toml"
     where.write_text(where.read_text().replace("keep_days = 7", "keep_days = 0"))
-    landing = S3Path(lake.home.root.bucket, "landing")  # type: ignore[union-attr]
     deliver(landing, "customer", "2.json", [record("customer", lastUpdateDate=2_000_000_000_000)])
     deliver(landing, "accelerometer", "1.json", [record("accelerometer", x=2)])
     lake.run(landing)
@@ -223,7 +269,7 @@ def leased(lake: Lake) -> list[str]:
 
 
 def test_files_that_a_reader_holds_stay_until_it_has_read(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from stedi.maintain import maintain
 
@@ -232,7 +278,7 @@ def test_files_that_a_reader_holds_stay_until_it_has_read(
     first = many.read_next_batch().num_rows
     assert len(leased(lake)) == 1
     with stedi.open(lake.home.root) as beside:
-        expiring(beside)
+        expiring(beside, site.landing)
         held = set(sites.files(lake.home.warehouse))
         assert beside.maintain().left > 0
         assert not {path for path in held if "/data/" in path} - set(
@@ -246,7 +292,7 @@ def test_files_that_a_reader_holds_stay_until_it_has_read(
 
 @pytest.mark.on_request
 def test_a_reader_waits_while_files_are_removed(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order: list[str] = []
     removed, threads = upkeep.remove, list[threading.Thread]()
@@ -264,7 +310,7 @@ def test_a_reader_waits_while_files_are_removed(
         removed(*arguments)
         order.append("removed")
 
-    expiring(lake)
+    expiring(lake, site.landing)
     monkeypatch.setattr(upkeep, "remove", slowly)
     lake.maintain()
     threads[0].join()
@@ -274,9 +320,9 @@ def test_a_reader_waits_while_files_are_removed(
 
 @pytest.mark.on_request
 def test_a_reader_that_was_killed_holds_files_no_longer_than_its_lease(
-    lake: Lake, quick: None
+    lake: Lake, site: Site, quick: None
 ) -> None:
-    expiring(lake)
+    expiring(lake, site.landing)
     abandoned(lake.home.readers / "dead")  # type: ignore[arg-type]
     time.sleep(3)
     assert lake.maintain().left == 0
@@ -310,7 +356,7 @@ def test_a_reader_that_cannot_look_leaves_no_lease(
 
 @pytest.mark.parametrize("act", ["maintain", "forget"])
 def test_nothing_is_removed_under_a_lost_lease(
-    lake: Lake, bucket: str, monkeypatch: pytest.MonkeyPatch, act: str
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, act: str
 ) -> None:
     """Another took the lake over and published: its files look like garbage to who slept."""
     stray = lake.home.zone("trusted") / "customer_trusted/data/of-the-other.parquet"

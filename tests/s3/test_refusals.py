@@ -12,34 +12,29 @@ import pytest
 
 import sites
 import stedi
-from helpers import FEEDS, deliver, record, rows_of
+from helpers import deliver, record, rows_of
+from s3 import lakes
 from s3.faults import Fault, FaultyProxy, Harm
+from s3.lakes import Site
 from s3.server import READER, S3Server, free_ports
 from stedi.api import Lake, open_to_land
 from stedi.errors import LakeBusyError, LakeError, StediError, StorageError, UsageError
-from stedi.places import S3Path, aws
+from stedi.places import S3Path
+
+pytestmark = pytest.mark.usefixtures("impatient", "at_once")
 
 
 @pytest.fixture(scope="module")
-def filled(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Path]:
-    """A lake with one row in each table, and ./landing beside it; not to be changed."""
-    with pytest.MonkeyPatch.context() as patch:
-        site = S3Path(sites.new_bucket(s3, patch), "site")
-        sites.with_keys(patch, tmp_path_factory.mktemp("catalogs"))
-        for feed in FEEDS:
-            deliver(site / "landing", feed, "1.json", [record(feed)])
-        with sites.create(site / "lake") as lake:
-            lake.run(site / "landing")
-        yield site
+def untouched(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A lake with one row in each table, not to be changed."""
+    return lakes.filled(s3, tmp_path_factory.mktemp("catalogs"))
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A request is tried twice."""
-    monkeypatch.setattr(aws, "ATTEMPTS", 2)
-    aws._client.cache_clear()
-    yield
-    aws._client.cache_clear()
+@pytest.fixture
+def filled(untouched: Site, bucket: str, monkeypatch: pytest.MonkeyPatch) -> S3Path:
+    """The folder of that lake, with ./landing beside it, in the environment of its owner."""
+    sites.with_keys(monkeypatch, untouched.catalogs)
+    return untouched.work
 
 
 @pytest.fixture
@@ -227,7 +222,10 @@ def test_nobody_is_forgotten_without_the_key_of_fingerprints(
 # ---------------------------------------------------------------- made twice
 
 
-def test_of_many_who_make_a_lake_at_once_one_does(keyed: str) -> None:
+@pytest.mark.parametrize("lost", [0, 1], ids=["", "an answer lost"])
+def test_of_many_who_make_a_lake_at_once_one_does(
+    keyed: str, proxy: FaultyProxy, lost: int
+) -> None:
     def make(_: int) -> str:
         try:
             sites.create(f"s3://{keyed}/lake").close()
@@ -236,11 +234,23 @@ def test_of_many_who_make_a_lake_at_once_one_does(keyed: str) -> None:
         return "made"
 
     sites.policy(f"s3://{keyed}/lake")
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(4) as pool, proxy.failing(Fault(Harm.LOST, "PUT", times=lost)):
         ended = sorted(pool.map(make, range(4)))
     assert ended.count("made") == 1
     with stedi.open(f"s3://{keyed}/lake") as lake:
         assert lake.run().refreshed is not None
+
+
+def test_a_lake_that_another_made_of_the_same_policy_is_not_taken_for_ones_own(
+    keyed: str, proxy: FaultyProxy
+) -> None:
+    sites.create(f"s3://{keyed}/lake").close()
+    for lost in (0, 1):
+        with (
+            proxy.failing(Fault(Harm.LOST, method="PUT", times=lost)),
+            refused(LakeBusyError, f"s3://{keyed}/lake: somebody else made this lake", "run again"),
+        ):
+            sites.create(f"s3://{keyed}/lake")
 
 
 def test_a_storage_that_keeps_no_conditions_is_refused(
@@ -253,11 +263,14 @@ def test_a_storage_that_keeps_no_conditions_is_refused(
     assert sites.files(S3Path(keyed)) == {}
 
 
-def test_an_answer_lost_while_it_is_made_leaves_a_lake(keyed: str, proxy: FaultyProxy) -> None:
-    with (
-        proxy.failing(Fault(Harm.LOST, method="PUT", times=1)),
-        refused(LakeBusyError, f"s3://{keyed}/lake: somebody else made this lake", "run again"),
-    ):
-        sites.create(f"s3://{keyed}/lake")
+@pytest.mark.parametrize(
+    ("harm", "number"),
+    [(Harm.LOST, 1), (Harm.LOST, 2), (Harm.LOST, 3), (Harm.DROPPED, 1), (Harm.ERROR_503, 1)],
+)
+def test_a_lake_is_made_though_an_answer_is_lost(
+    keyed: str, proxy: FaultyProxy, harm: Harm, number: int
+) -> None:
+    with proxy.failing(Fault(harm, method="PUT", first=number, times=1)):
+        sites.create(f"s3://{keyed}/lake").close()
     with stedi.open(f"s3://{keyed}/lake") as lake:
         assert lake.home.consent == "since"

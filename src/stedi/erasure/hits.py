@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, BinaryIO, cast
 
 import zstandard
 
 from stedi.erasure.cut import BLOCK, Lines, Span, pieces, theirs, without
 from stedi.erasure.needles import Needles
+from stedi.erasure.window import Window, opened
 from stedi.errors import StorageError, storage_error
-from stedi.feeds.raw import Damaged, blocks
-from stedi.places import Place, place
+from stedi.feeds.raw import Damaged, blocks, packed
+from stedi.places import Place, S3Path, place
+from stedi.places.bulk import S3Reader
+from stedi.places.s3 import stat_of
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,11 @@ def hits(
     """
     real = place(path).resolve()
     try:
+        if isinstance(real, S3Path) and not packed(real.name):
+            return _in_object(real, needles, block, mine)
         stat = real.stat()
         before = stat.st_size, stat.st_mtime_ns
-        found = _hits(real, needles, block, before, mine)
+        found = _hits(real, _read(real, block), needles, block, before, mine)
         unchanged(found)
         return found
     except Damaged as error:
@@ -85,8 +89,17 @@ def hits(
         raise storage_error(error, str(path)) from error
 
 
+def _in_object(path: S3Path, needles: Needles, block: int, mine: Callable[[bytes], bool]) -> Hits:
+    """The same in an object: its answers tell which it is, and are all of that one."""
+    with S3Reader(path) as reader:
+        stat = stat_of(reader.size, reader.modified, reader.etag)
+        seen = stat.st_size, stat.st_mtime_ns
+        return _hits(path, _blocks(Window(reader), block), needles, block, seen, mine)
+
+
 def _hits(
     path: Place,
+    text: Iterable[bytes],
     needles: Needles,
     block: int,
     seen: tuple[int, int],
@@ -94,7 +107,7 @@ def _hits(
 ) -> Hits:
     spans: list[Span] = []
     lines = size = 0
-    for piece in pieces(_read(path, block), block):
+    for piece in pieces(text, block):
         found = Lines(piece)
         spans += [
             (piece.at + start, piece.at + end)
@@ -108,12 +121,16 @@ def _hits(
 
 
 def _read(path: Place, block: int) -> Iterator[bytes]:
-    if path.name.lower().endswith((".gz", ".zst")):
+    if packed(path.name):
         yield from blocks(str(path))
         return
-    with path.open("rb", buffering=0 if isinstance(path, Path) else -1) as file:
-        while data := file.read(block):
-            yield data
+    with opened(path) as file:
+        yield from _blocks(file, block)
+
+
+def _blocks(file: BinaryIO | Window, block: int) -> Iterator[bytes]:
+    while data := file.read(block):
+        yield data
 
 
 def unchanged(found: Hits) -> None:

@@ -26,7 +26,8 @@ class Look:
     def __init__(self, needles: Needles, window: int = WINDOW) -> None:
         self.needles = needles
         self.found: dict[tuple[str, What], None] = {}
-        self.searched = 0
+        self.stored = 0  # bytes of the file as it lies there
+        self.searched = 0  # and decoded
         self._window = window
         self._overlap = 2 * _LONGEST_ESCAPE * (needles.longest + 2 * _AROUND)
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import base64
 import mmap
 from collections.abc import Iterator
-from typing import Any
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +20,7 @@ import pyarrow.parquet as pq
 
 from stedi.erasure.look import Look, Unreadable
 from stedi.erasure.thrift import Reader
+from stedi.erasure.window import Window
 
 MAGIC = b"PAR1"
 _TAIL = 8
@@ -27,23 +29,55 @@ _NUMBERS = ("INT32", "INT64", "INT96", "FLOAT", "DOUBLE")
 _TIMES = ("TIMESTAMP", "DATE", "TIME", "DECIMAL")
 # Pages that Arrow can read as a dictionary; delta-coded ones it reads value by value.
 _SHARED = frozenset(("PLAIN", "PLAIN_DICTIONARY", "RLE", "RLE_DICTIONARY", "BIT_PACKED"))
-_PAGE_SIZE, _HEADER_ROOM = 3, 1 << 20
+_PAGE_SIZE = 3  # the field that tells it
+_SHORT, _HEADER_ROOM = 1 << 12, 1 << 20  # bytes
 
-Data = bytes | mmap.mmap
+_ROWS = 1 << 17  # decoded at once: as many as a row group has where DuckDB wrote it
+_AT_ONCE = 32 << 20  # bytes of a column chunk that are fetched, or decoded, in one piece
+_STREAMED = 1 << 20
+
+Data = bytes | mmap.mmap | Window
+
+
+class Chunk(NamedTuple):
+    """A column of a row group, and where it lies (bytes)."""
+
+    start: int
+    end: int
+    group: int
+    column: int
 
 
 def search_parquet(data: Data, look: Look) -> None:
-    """Search a whole file. Unreadable if any part cannot be decoded."""
+    """Search a whole file, from its beginning to its end. Unreadable if any part is no Parquet.
+
+    In memory are its metadata, and of its values one column of one row group at a time; of one
+    that is longer than 32 MB some rows.
+    """
     try:
         footer = _footer(data)
-        with pq.ParquetFile(pa.BufferReader(pa.py_buffer(data))) as file:
-            chunks = _pages(data, file.metadata, look)
-            _between(data, chunks, footer, look)
-            _metadata(data, file, footer, look)
-            for group in range(file.metadata.num_row_groups):
-                _values(file.metadata, data, group, look)
+        metadata = pq.read_metadata(pa.BufferReader(MAGIC + data[footer:]))
+        _metadata(data, metadata, footer, look)
+        values = _Values(data, metadata, look)
+        at, texts = len(MAGIC), list[bytes]()
+        for chunk in _chunks(metadata):
+            _gap(data, at, chunk.start, look)
+            if isinstance(data, Window) and chunk.end - chunk.start <= _AT_ONCE:
+                data.hold(chunk.start, chunk.end)
+            texts += _headers(data, chunk.start, chunk.end)
+            values.search(chunk)
+            at = max(at, chunk.end)
+        look.values(texts, "page headers")
+        _gap(data, at, footer, look)
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise Unreadable(f"Parquet cannot be decoded ({type(error).__name__})") from error
+
+
+def _opened(data: Data, **options: Any) -> pq.ParquetFile:
+    """To be decoded bit by bit, without a copy of a whole column before."""
+    window = isinstance(data, Window)
+    file = pa.PythonFile(data, "r") if window else pa.BufferReader(pa.py_buffer(data))
+    return pq.ParquetFile(file, buffer_size=_STREAMED, pre_buffer=False, **options)
 
 
 def _footer(data: Data) -> int:
@@ -54,11 +88,11 @@ def _footer(data: Data) -> int:
     return len(data) - _TAIL - size
 
 
-def _metadata(data: Data, file: pq.ParquetFile, footer: int, look: Look) -> None:
+def _metadata(data: Data, metadata: Any, footer: int, look: Look) -> None:
     reader = Reader(data[footer:-_TAIL])
     reader.struct()
     look.values(reader.texts, "footer")
-    look.values(_schema_texts(file.metadata.metadata or {}), "schema in the footer")
+    look.values(_schema_texts(metadata.metadata or {}), "schema in the footer")
 
 
 def _schema_texts(metadata: dict[bytes, bytes]) -> Iterator[bytes]:
@@ -74,27 +108,24 @@ def _schema_texts(metadata: dict[bytes, bytes]) -> Iterator[bytes]:
 # ---------------------------------------------------------------- what is no value
 
 
-def _pages(data: Data, metadata: Any, look: Look) -> list[tuple[int, int]]:
-    """Search the headers of all pages; returns where the column chunks lie."""
-    chunks, texts = [], list[bytes]()
+def _chunks(metadata: Any) -> list[Chunk]:
+    """All columns of all row groups, as they lie one after the other."""
+    chunks: list[Chunk] = []
     for group in range(metadata.num_row_groups):
         for number in range(metadata.num_columns):
             column = metadata.row_group(group).column(number)
             first = [column.data_page_offset]
             if column.has_dictionary_page and column.dictionary_page_offset:
                 first.append(column.dictionary_page_offset)
-            start, end = min(first), min(first) + column.total_compressed_size
-            texts += _headers(data, start, end)
-            chunks.append((start, end))
-    look.values(texts, "page headers")
-    return chunks
+            start = min(first)
+            chunks.append(Chunk(start, start + column.total_compressed_size, group, number))
+    return sorted(chunks)
 
 
 def _headers(data: Data, at: int, end: int) -> list[bytes]:
     texts: list[bytes] = []
     while at < end:
-        reader = Reader(data[at : min(end, at + _HEADER_ROOM)])
-        size = reader.struct()[_PAGE_SIZE]
+        reader, size = _header(data, at, end)
         if size < 0 or at + reader.at + size > end:
             raise ValueError("a page that ends outside of its column")
         texts += reader.texts
@@ -102,15 +133,23 @@ def _headers(data: Data, at: int, end: int) -> list[bytes]:
     return texts
 
 
-def _between(data: Data, chunks: list[tuple[int, int]], footer: int, look: Look) -> None:
+def _header(data: Data, at: int, end: int) -> tuple[Reader, int]:
+    """The header of a page, read, and the page's size; first as if it were short, as most are."""
+    for room in (_SHORT, _HEADER_ROOM):
+        reader = Reader(data[at : min(end, at + room)])
+        with suppress(ValueError):
+            size = reader.struct().get(_PAGE_SIZE)
+            if isinstance(size, int):
+                return reader, size
+    raise ValueError("no header of a page")
+
+
+def _gap(data: Data, start: int, end: int, look: Look) -> None:
     """Page indexes, Bloom filters, and whatever else lies outside of the column chunks."""
-    at = len(MAGIC)
-    for start, end in [*sorted(chunks), (footer, footer)]:
-        if at < start:
-            gap = data[at:start]
-            look.text(gap, f"bytes {at} to {start}")
-            look.values(_index_texts(gap), f"page index at byte {at}")
-        at = max(at, end)
+    if start < end:
+        gap = data[start:end]
+        look.text(gap, f"bytes {start} to {end}")
+        look.values(_index_texts(gap), f"page index at byte {start}")
 
 
 def _index_texts(gap: bytes) -> list[bytes]:
@@ -126,23 +165,34 @@ def _index_texts(gap: bytes) -> list[bytes]:
 # ---------------------------------------------------------------- values
 
 
-def _values(metadata: Any, data: Data, group: int, look: Look) -> None:
-    """Search the columns that can hold an identifier, one row group at a time."""
-    texts, shared, numbers = list[str](), list[str](), list[str]()
-    for number in range(metadata.num_columns):
-        column, chunk = metadata.schema.column(number), metadata.row_group(group).column(number)
-        if column.physical_type in _TEXTS:
-            texts.append(column.path)
-        elif _may_hold_a_number(column, chunk, look):
-            numbers.append(column.path)
-        if column.physical_type == "BYTE_ARRAY" and _SHARED.issuperset(chunk.encodings):
-            shared.append(column.path)
-    reader = pa.BufferReader(pa.py_buffer(data))
-    with pq.ParquetFile(reader, metadata=metadata, read_dictionary=shared) as file:
-        table = file.read_row_group(group, columns=texts + numbers, use_threads=False)
-    for name, values in zip(table.column_names, table.columns, strict=True):
-        for part in values.chunks:
-            _array(part, f"row group {group}, column {name}", look)
+class _Values:
+    """Searches the columns that can hold an identifier."""
+
+    def __init__(self, data: Data, metadata: Any, look: Look) -> None:
+        self._data = data
+        self._metadata = metadata
+        self._look = look
+
+    def search(self, chunk: Chunk) -> None:
+        """Search one column of one row group."""
+        column = self._metadata.schema.column(chunk.column)
+        stored = self._metadata.row_group(chunk.group).column(chunk.column)
+        text = column.physical_type in _TEXTS
+        if not text and not _may_hold_a_number(column, stored, self._look):
+            return
+        shared = column.physical_type == "BYTE_ARRAY" and _SHARED.issuperset(stored.encodings)
+        options = {"metadata": self._metadata, "read_dictionary": [column.path] * shared}
+        with _opened(self._data, **options) as file:
+            part = {"row_groups": [chunk.group], "columns": [column.path], "use_threads": False}
+            for batch in file.iter_batches(_rows(stored), **part):
+                for name, values in zip(batch.schema.names, batch.columns, strict=True):
+                    _array(values, f"row group {chunk.group}, column {name}", self._look)
+
+
+def _rows(stored: Any) -> int:
+    """How many rows of a column are decoded at once: fewer where they are long."""
+    fit = _AT_ONCE * int(stored.num_values) // max(1, int(stored.total_uncompressed_size))
+    return max(1, min(_ROWS, fit))
 
 
 def _may_hold_a_number(column: Any, chunk: Any, look: Look) -> bool:

@@ -20,6 +20,7 @@ from stedi.erasure import objects, versions
 from stedi.erasure.cut import BLOCK
 from stedi.erasure.hits import Hits, Rewritten, hits, rewritten, unchanged, write_kept
 from stedi.erasure.needles import Needles
+from stedi.erasure.pool import each
 from stedi.errors import storage_error
 from stedi.lake.durable import sync_path
 from stedi.places import Place, S3Path, place
@@ -61,15 +62,13 @@ def _rewrite(found: Hits, path: Path, block: int) -> Rewritten | None:
 
 def unwritable(paths: Iterable[str | Place]) -> dict[Place, str]:
     """The files that cannot be replaced, each with the reason; nothing is changed."""
-    folders: dict[Place, str] = {}
-    refused: dict[Place, str] = {}
-    for path in map(place, paths):
-        real = path.resolve()
-        if real.parent not in folders:
-            folders[real.parent] = _refusal_of_folder(real.parent)
-        if reason := folders[real.parent] or _refusal_of(real):
-            refused[path] = reason
-    return refused
+    files = {path: path.resolve() for path in map(place, paths)}
+    parents = list(dict.fromkeys(real.parent for real in files.values()))
+    folders = dict(zip(parents, each(_refusal_of_folder, parents), strict=True))
+    sound = [real for real in dict.fromkeys(files.values()) if not folders[real.parent]]
+    refused = dict(zip(sound, each(_refusal_of, sound), strict=True))
+    told = {path: folders[real.parent] or refused[real] for path, real in files.items()}
+    return {path: reason for path, reason in told.items() if reason}
 
 
 def _refusal_of(path: Place) -> str:

@@ -29,6 +29,7 @@ from stedi.erasure.pool import each
 from stedi.erasure.sqlite import JOURNAL_MAGIC, LOG_MAGICS, search_pages, search_sqlite
 from stedi.erasure.sqlite import MAGIC as SQLITE
 from stedi.erasure.versions import leftovers
+from stedi.erasure.window import Window, opened
 from stedi.errors import storage_error
 from stedi.places import Place, S3Path, place
 
@@ -48,6 +49,11 @@ _OPAQUE = {
     b"PARE": "encrypted Parquet",
     b"ORC": "ORC",
     b"ARROW1\0\0": "an Arrow file",
+}
+_TOLD = {
+    "version": "an older version is kept",
+    "mark": "an older version is kept",
+    "upload": "an unfinished upload is kept",
 }
 _NAMED = {".parquet": PARQUET, ".avro": AVRO, ".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd"}
 
@@ -94,45 +100,43 @@ def search(
     a place below `root`, and are not followed. StorageError if the folder cannot be read.
     """
     top = place(root).resolve()
-    paths: list[Place] = []
-    paths += _objects(top, skip) if isinstance(top, S3Path) else _below(top, skip)
-    looks = each(lambda path: _look(path, top, needles), paths, threads)
+    sizes: dict[Place, int] = {}
+    sizes.update(_objects(top, skip) if isinstance(top, S3Path) else _below(top, skip))
+    looks = each(lambda path: _look(path, top, needles), sizes, threads, sizes)
     findings = [
         Finding(needles.masked(str(path)), where, kind)
-        for path, _, look in looks
+        for path, look in zip(sizes, looks, strict=True)
         for where, kind in look.found
     ]
     if isinstance(top, S3Path):
         findings += _kept_besides(top, needles, skip)
     return Proof(
-        files=sum(isinstance(path, S3Path) or not path.is_dir() for path in paths),
-        bytes_stored=sum(size for _, size, _ in looks),
-        bytes_searched=sum(look.searched for _, _, look in looks),
+        files=sum(isinstance(path, S3Path) or not path.is_dir() for path in sizes),
+        bytes_stored=sum(look.stored for look in looks),
+        bytes_searched=sum(look.searched for look in looks),
         findings=sorted(findings, key=lambda one: (one.path, one.where, one.kind)),
     )
 
 
-def _objects(top: S3Path, skip: Callable[[Place], bool]) -> Iterator[S3Path]:
-    """Every object below an address."""
+def _objects(top: S3Path, skip: Callable[[Place], bool]) -> Iterator[tuple[Place, int]]:
+    """Every object below an address, and its bytes."""
     try:
-        yield from (path for path, _ in top.below() if not skip(path))
+        yield from ((path, stat.st_size) for path, stat in top.below() if not skip(path))
     except OSError as error:
         raise storage_error(error, str(top)) from error
 
 
 def _kept_besides(top: S3Path, needles: Needles, skip: Callable[[Place], bool]) -> list[Finding]:
     """Older versions and unfinished uploads: not searched, so nothing is proved of them."""
-    told = {"VersionId": "an older version", "UploadId": "an unfinished upload"}
-    return [
-        Finding(needles.masked(str(path)), f"{told[kind]} is kept", "unreadable")
-        for path, names in leftovers(top)
-        if not skip(path)
-        for kind in names
-    ]
+    kept = (one for one in leftovers(top) if not skip(one.path))
+    return [Finding(needles.masked(str(one.path)), _TOLD[one.kind], "unreadable") for one in kept]
 
 
-def _below(folder: Path, skip: Callable[[Place], bool]) -> Iterator[Path]:
-    """Everything below a folder: files, links, and folders for the sake of their names."""
+def _below(folder: Path, skip: Callable[[Place], bool]) -> Iterator[tuple[Place, int]]:
+    """Everything below a folder: files, links, and folders for the sake of their names.
+
+    Their sizes the work asks for itself.
+    """
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
@@ -141,24 +145,21 @@ def _below(folder: Path, skip: Callable[[Place], bool]) -> Iterator[Path]:
         path = Path(entry.path)
         if skip(path):
             continue
-        yield path
+        yield path, 0
         if entry.is_dir(follow_symlinks=False):
             yield from _below(path, skip)
 
 
-def _look(path: Place, top: Place, needles: Needles) -> tuple[Place, int, Look]:
+def _look(path: Place, top: Place, needles: Needles) -> Look:
     look = Look(needles)
     name = path.name if isinstance(path, Path) else str(path).removeprefix(f"{top}/")
     look.text(os.fsencode(name), "file name")
-    size = 0
     try:
         if isinstance(path, S3Path):
-            size = path.stat().st_size
             _file(path, look)
         elif path.is_symlink():
             _link(path, top, look)
         elif path.is_file():
-            size = path.stat().st_size
             _file(path, look)
         elif os.path.lexists(path) and not path.is_dir():
             look.note("no regular file", "unreadable")
@@ -168,7 +169,7 @@ def _look(path: Place, top: Place, needles: Needles) -> tuple[Place, int, Look]:
         pass  # a reader's, gone since it was listed: the log of the catalog goes with the last one
     except OSError as error:
         look.note(error.strerror or type(error).__name__, "unreadable")
-    return path, size, look
+    return look
 
 
 def _link(path: Path, top: Place, look: Look) -> None:
@@ -178,14 +179,15 @@ def _link(path: Path, top: Place, look: Look) -> None:
 
 
 def _file(path: Place, look: Look) -> None:
-    with path.open("rb") as file:
+    with opened(path) as file:
+        look.stored = file.size if isinstance(file, Window) else os.fstat(file.fileno()).st_size
         head = file.read(16)
         expected = _NAMED.get(path.suffix.lower())
         if head and expected and not head.startswith(expected):
             look.note(f"the file does not begin like {path.suffix.lower()}", "unreadable")
         file.seek(0)
         if head.startswith(PARQUET):
-            search_parquet(_mapped(file, path), look)
+            search_parquet(file if isinstance(file, Window) else _mapped(file), look)
         elif head.startswith(SQLITE):
             search_sqlite(file.read(), _log_of(path), look)
         elif head.startswith(LOG_MAGICS) and _is_database(path):
@@ -194,10 +196,8 @@ def _file(path: Place, look: Look) -> None:
             _content(iter(lambda: file.read(_BLOCK), b""), look, "text", 0)
 
 
-def _mapped(file: BinaryIO, path: Place) -> mmap.mmap | bytes:
-    """The bytes of an open file, in memory only as far as they are looked at where that can be."""
-    if isinstance(path, S3Path):
-        return file.read()
+def _mapped(file: BinaryIO) -> mmap.mmap:
+    """The bytes of an open file, in memory only as far as they are looked at."""
     return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 

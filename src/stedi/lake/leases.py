@@ -108,10 +108,15 @@ class Lease:
             self._remove()
 
     def _remove(self) -> None:
-        if etag := self._written():
-            try:
+        """Remove it, if it is ours; OSError if it is gone, or the storage away."""
+        etag = self._written()
+        try:
+            if etag:
                 self.path.ask("delete_object", True, Key=self.path.key, IfMatch=etag)
-            except ConnectionError:  # a storage that knows no condition of removal
+        except (FileNotFoundError, FileExistsError):
+            return  # done before, its answer lost; or somebody else's by now
+        except OSError:  # a storage that knows no condition of removal, or answers that are lost
+            if self._written():
                 self.path.ask("delete_object", True, Key=self.path.key)
 
     def confirm(self) -> None:

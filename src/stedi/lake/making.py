@@ -15,6 +15,8 @@ from stedi.lake.policy import ODD, POLICIES, parse_policy
 from stedi.lake.template import template
 from stedi.places import Place, S3Path
 
+_MAKER = "stedi-maker"  # beside the policy of a lake on S3: which making put it there
+
 
 def create(root: Place, consent: str | None = None, policy: str | None = None) -> Home:
     """Make an empty lake; UsageError if something else is there.
@@ -55,20 +57,46 @@ def _put(root: S3Path, text: str) -> None:
     try:
         if any(path != where for path, _ in root.below(2)):
             raise UsageError(f"{root}: not empty and not a lake; choose another --lake")
-        where.write_bytes(text.encode(), IfNoneMatch="*")
-        for condition in ({"IfNoneMatch": "*"}, {"IfMatch": '"0"'}):
-            with suppress(FileExistsError):
-                where.write_bytes(text.encode(), **condition)
-                where.unlink()
-                raise LakeError(
-                    f"{root}: this storage does not keep conditions of writing (If-None-Match, "
-                    "If-Match), so two runs could not be kept apart; use one that "
-                    "does, as AWS S3 does"
-                )
+        _put_first(where, text.encode())
+        _need_conditions(where, text.encode())
     except FileExistsError:
         raise LakeBusyError(f"{root}: somebody else made this lake just now; run again") from None
     except OSError as error:
         raise storage_error(error, str(root)) from error
+
+
+def _put_first(where: S3Path, text: bytes) -> None:
+    """Put an object where there is none; FileExistsError if somebody else was faster.
+
+    Where the answer of a request that was done is lost, it is made again and refused: what lies
+    there then says that it is of this making.
+    """
+    maker = secrets.token_hex(16)
+    try:
+        where.write_bytes(text, IfNoneMatch="*", Metadata={_MAKER: maker})
+    except FileExistsError:
+        if _maker(where) != maker:
+            raise
+
+
+def _maker(where: S3Path) -> str:
+    try:
+        return str(where.head()["Metadata"].get(_MAKER, ""))
+    except FileNotFoundError:
+        return ""
+
+
+def _need_conditions(where: S3Path, text: bytes) -> None:
+    """LakeError, and the object is gone, where two conditions that do not hold are not kept."""
+    for condition in ({"IfNoneMatch": "*"}, {"IfMatch": '"0"'}):
+        with suppress(FileExistsError):
+            where.write_bytes(text, **condition)
+            where.unlink()
+            raise LakeError(
+                f"{where.parent}: this storage does not keep conditions of writing "
+                "(If-None-Match, If-Match), so two runs could not be kept apart; use one that "
+                "does, as AWS S3 does"
+            )
 
 
 def _make(root: Path, text: str) -> None:

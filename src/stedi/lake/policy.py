@@ -124,9 +124,11 @@ def _check(policy: Mapping[str, object], where: Place) -> None:
             f"there are {', '.join(sorted(SETTINGS - SECTIONS))}, "
             f"and the sections {', '.join(f'[{name}]' for name in sorted(SECTIONS))}"
         )
-    if policy.get("format") != FORMAT:
+    if "format" not in policy:
+        raise LakeError(f"{where}: no format is told; begin it with `format = {FORMAT}`")
+    if policy["format"] != FORMAT:
         raise LakeVersionError(
-            f"{where}: the lake has format {policy.get('format')!r}, this version reads "
+            f"{where}: the lake has format {policy['format']!r}, this version reads "
             f"{FORMAT}; use the version of stedi that made the lake"
         )
     if not _MEMORY.fullmatch(str(policy.get("memory", "1GB"))):

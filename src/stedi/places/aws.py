@@ -18,7 +18,7 @@ CONNECTING = 5  # seconds
 READING = 60  # seconds without a byte
 
 Environment = frozenset[tuple[str, str]]
-_MISSING = frozenset({"404", "NoSuchKey", "NotFound", "NoSuchVersion"})
+_MISSING = frozenset({"404", "NoSuchKey", "NotFound", "NoSuchUpload", "NoSuchVersion"})
 _REFUSED = frozenset(
     {
         "401",
@@ -98,7 +98,7 @@ def aws_errors(where: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise _answered(error.response, where) from error
+        raise answered(error.response, where) from error
     except BotoCoreError as error:
         raise ConnectionError(
             f"{where}: {words(error)}; check the network, AWS_REGION, AWS_ENDPOINT_URL_S3 and "
@@ -106,7 +106,8 @@ def aws_errors(where: str) -> Iterator[None]:
         ) from error
 
 
-def _answered(response: Any, where: str) -> OSError:
+def answered(response: Any, where: str) -> OSError:
+    """What an answer that tells of an error is for whoever asked."""
     code = str(response.get("Error", {}).get("Code", ""))
     text = words(response.get("Error", {}).get("Message", "")) or code
     if code in _MISSING:

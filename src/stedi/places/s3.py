@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
 
 from stedi.errors import UsageError
-from stedi.places.aws import aws_errors, client
+from stedi.places.aws import answered, aws_errors, client
 
 SCHEME = "s3://"
 _MOST_AT_ONCE = 1000  # that one request removes
@@ -209,6 +209,12 @@ class S3Path:
         with self.open(buffering=0) as file:
             return file.read()
 
+    def glance(self) -> tuple[str, bytes]:
+        """Etag and bytes of a small object; gives up within some seconds."""
+        answer = self.ask("get_object", hurried=True, Key=self.key)
+        with aws_errors(str(self)):
+            return str(answer["ETag"]), answer["Body"].read()
+
     def read_text(self, encoding: str = "utf-8") -> str:
         """The whole object as text."""
         return self.read_bytes().decode(encoding)
@@ -236,19 +242,26 @@ class S3Path:
 
 def remove(paths: Iterable[S3Path]) -> None:
     """Remove objects, a thousand a request; one that is gone already is no error."""
-    by_bucket: dict[str, list[str]] = {}
-    for path in paths:
-        by_bucket.setdefault(path.bucket, []).append(path.key)
-    for bucket, keys in by_bucket.items():
-        for start in range(0, len(keys), _MOST_AT_ONCE):
-            _remove(S3Path(bucket), keys[start : start + _MOST_AT_ONCE])
+    remove_versions((path, "") for path in paths)
 
 
-def _remove(bucket: S3Path, keys: list[str]) -> None:
-    wanted = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+def remove_versions(named: Iterable[tuple[S3Path, str]]) -> None:
+    """The same of single versions of objects, by their ids; without one, of what is there now.
+
+    OSError for the first that could not be removed, once all of its request were tried.
+    """
+    by_bucket: dict[str, list[dict[str, str]]] = {}
+    for path, version in named:
+        one = {"Key": path.key} | ({"VersionId": version} if version else {})
+        by_bucket.setdefault(path.bucket, []).append(one)
+    for bucket, found in by_bucket.items():
+        for start in range(0, len(found), _MOST_AT_ONCE):
+            _remove(S3Path(bucket), found[start : start + _MOST_AT_ONCE])
+
+
+def _remove(bucket: S3Path, objects: list[dict[str, str]]) -> None:
+    wanted = {"Objects": objects, "Quiet": True}
     for fault in bucket.ask("delete_objects", Delete=wanted).get("Errors", []):
-        if fault.get("Code") != "NoSuchKey":
-            raise PermissionError(
-                f"{bucket}/{fault.get('Key')}: cannot be removed "
-                f"({fault.get('Code')}: {fault.get('Message')}); check the rights to delete"
-            )
+        error = answered({"Error": fault}, f"{bucket}/{fault.get('Key')}")
+        if not isinstance(error, FileNotFoundError):
+            raise error

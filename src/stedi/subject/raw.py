@@ -48,8 +48,8 @@ class RawFiles:
     @property
     def missing(self) -> list[str]:
         """Files that held lines of theirs and are no longer where they were delivered."""
-        paths = (path for paths in self._journal.delivered.values() for path in paths)
-        return [path for path in paths if not place(path).exists()]
+        paths = [path for paths in self._journal.delivered.values() for path in paths]
+        return [path for path, there in zip(paths, _there(paths), strict=True) if not there]
 
     def look(self) -> dict[str, dict[str, Hits]]:
         """Their lines by feed and path of the file; each is read once, nothing is changed.
@@ -84,7 +84,7 @@ class RawFiles:
     def _present(self) -> dict[str, list[str]]:
         """The files that are still where they were delivered, by feed."""
         return {
-            feed: [path for path in paths if place(path).exists()]
+            feed: [path for path, there in zip(paths, _there(paths), strict=True) if there]
             for feed, paths in self._journal.delivered.items()
         }
 
@@ -95,6 +95,11 @@ class RawFiles:
         table = load_tables()[landing_table(feed)]
         theirs = self._journal.devices if table.owner.by == "device" else self._journal.people
         return Judge(table, frozenset(theirs))
+
+
+def _there(paths: Sequence[str]) -> list[bool]:
+    """Which files are there."""
+    return each(lambda path: path.exists(), map(place, paths))
 
 
 def needles_of(feed: str, people: Sequence[str], devices: Sequence[str]) -> Needles:
