@@ -109,6 +109,7 @@ def measure(bucket: str, feeds: Path) -> dict[str, list[float]]:
         email = sorted(who.split())[0]
         for side in both:
             side.time("check", "check")
+            side.time("report", "report", "--out", str(feeds.parent / "report.html"))
             side.time("forget one person", "subject", "forget", email, "--yes")
             side.time("maintain", "maintain")
         steps = both[1].seconds  # the address was asked of one

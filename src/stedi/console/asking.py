@@ -175,11 +175,17 @@ class Asking:
 
     async def _run(self, question: Question, limits: Limits) -> Answer:
         """The rows; the lake's files stay until the query's process is gone."""
-        home = await asyncio.to_thread(open_home, self._root)
-        with await asyncio.to_thread(reading, home):
-            sources = await asyncio.to_thread(self._sources, question)
-            told = spec(question.role, question.sql, sources, limits)
-            return await self._sandbox.run(told)
+        try:
+            async with asyncio.timeout(limits.seconds) as patience:
+                home = await asyncio.to_thread(open_home, self._root)
+                with await asyncio.to_thread(reading, home):
+                    sources = await asyncio.to_thread(self._sources, question)
+                    patience.reschedule(None)
+                    told = spec(question.role, question.sql, sources, limits)
+                    return await self._sandbox.run(told)
+        except TimeoutError:
+            took = f"the lake was not found within {limits.seconds:g} seconds; try again"
+            raise Refused("limit", took) from None
 
     def _sources(self, question: Question) -> dict[str, Source]:
         with open_lake(self._root) as lake:

@@ -105,8 +105,8 @@ class Tokens:
     def _found(self) -> tuple[object, str | None]:
         """What tells this state of the file from others, and its text if it is another one."""
         if isinstance(self.path, S3Path):
-            with self.path.open(buffering=0) as file:
-                return getattr(file, "etag", ""), file.read().decode()
+            etag, data = self.path.glance()
+            return etag, data.decode()
         stat = self.path.stat()
         seen = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
         return seen, self.path.read_text("utf-8") if seen != self._seen else None
@@ -173,8 +173,10 @@ class Tokens:
         for _ in range(TRIES):
             etag = self.refresh()
             condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
+            changed = change(self._tokens)
             with suppress(FileExistsError, FileNotFoundError):
-                path.write_bytes(_text(change(self._tokens)).encode(), **condition)
+                path.write_bytes(_text(changed).encode(), **condition)
+                self._tokens = changed
                 return
         raise LakeBusyError(f"{path}: others change it all the time; run again")
 
