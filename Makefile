@@ -131,13 +131,15 @@ $(DEPLOY_ENV): deploy/requirements.lock pyproject.toml | $(PY)
 
 deploy-env: $(DEPLOY_ENV) ## what deploys the lake to AWS, in .venv-deploy (deploy/README.md)
 
-# The browser in which the console is tested: Debian's, put in where that is possible.
+# The browser in which the console is tested: Debian's Chromium without windows, put in where that
+# is possible; the one with windows does as well and costs more.
 BROWSER := $(VENV)/.installed-browser
 
 $(BROWSER): | $(INSTALLED_DEV)
-	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
-		echo "installing chromium" && apt-get update -qq && \
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-dejavu-core >/dev/null; } || \
+	@command -v chromium-headless-shell >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		echo "installing chromium" && apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq chromium-headless-shell fonts-dejavu-core >/dev/null; } || \
+		command -v chromium >/dev/null || \
 		echo "no chromium: the console will not be tested in a browser" >&2
 	@touch $@
 

@@ -62,11 +62,19 @@ def cfn_lint(templates: Mapping[str, Any]) -> list[Finding]:
 
 
 def _lint(text: str) -> Sequence[Any]:
-    from cfnlint.api import lint  # type: ignore[import-untyped]
-    from cfnlint.config import ManualArgs  # type: ignore[import-untyped]
+    from cfnlint.decode.decode import decode_str  # type: ignore[import-untyped]
 
-    found: Sequence[Any] = lint(text, config=ManualArgs(regions=["eu-central-1"]))
-    return found
+    template, errors = decode_str(text)
+    return errors or list(_linter().validate_template(template))
+
+
+@cache
+def _linter() -> Any:
+    """cfn-lint with its rules, which take longer to load than a template to look at."""
+    from cfnlint.config import ConfigMixIn, ManualArgs  # type: ignore[import-untyped]
+    from cfnlint.runner import Runner  # type: ignore[import-untyped]
+
+    return Runner(ConfigMixIn(**ManualArgs(regions=["eu-central-1"])))
 
 
 @cache

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import gc
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from _pytest.nodeid import NodeId
 
+import scratch
 import sites
 import sparks
 import stedi
@@ -23,7 +26,9 @@ if TYPE_CHECKING:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """What tests say of the places where they run."""
+    """What tests say of the places where they run; xdist's workers write where it does."""
+    if not hasattr(config, "workerinput"):
+        scratch.in_memory(config)
     for mark in (
         "on_s3: runs on S3 as well, always (others: STEDI_S3=all)",
         "on_disk(why): is about files of a disk, never on S3",
@@ -32,10 +37,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", mark)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, object, object]:
     """Leave out what runs on Spark by request only; the summary tells how much.
 
-    All that runs on it goes to one worker: another would start and warm up one more.
+    All that runs on it goes to one worker: another would start and warm up one more. So does
+    every group that other folders name; xdist 3.8 writes them where pytest 9.2 does not look.
     """
     for item in items:
         if sparks.on_spark(item):
@@ -45,6 +54,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in set(left)]
+    done = yield
+    if hasattr(config, "workerinput"):
+        for item in items:
+            if group := item.get_closest_marker("xdist_group"):
+                item._id = NodeId.parse(f"{item.nodeid}@{group.args[0]}")
+    return done
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: no collection of garbage need look through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", params=ENGINES)
@@ -74,7 +95,7 @@ def engine(engine_name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
         made = SparkEngine(stedi.create(tmp_path_factory.mktemp("spark") / "lake").home)
     else:
-        from stedi.engines.duckdb import DuckDBEngine
+        from stedi.engines.duckdb.engine import DuckDBEngine
 
         made = DuckDBEngine("600MB", tmp_path_factory.mktemp("scratch"))
     yield made
@@ -127,7 +148,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         server.start()
         yield server
     finally:
-        server.stop()
+        server.kill()  # its objects go too: it need not write down anything
 
 
 @pytest.fixture

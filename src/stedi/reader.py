@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stedi.account import Line, Trail
     from stedi.checks import Result
     from stedi.engines.base import Engine, Params
-    from stedi.engines.duckdb import DuckDBEngine
+    from stedi.engines.duckdb.engine import DuckDBEngine
     from stedi.erasure.journal import Removed
     from stedi.excluded import Days
     from stedi.lake.store import Store
@@ -86,7 +86,7 @@ class Reader:
     @cached_property
     def embedded(self) -> DuckDBEngine:
         """The engine of this process, which answers what is asked about a lake or a person."""
-        from stedi.engines.duckdb import DuckDBEngine
+        from stedi.engines.duckdb.engine import DuckDBEngine
 
         return DuckDBEngine(self.home.memory, self.home.scratch)
 

@@ -12,6 +12,7 @@ from helpers import T0, deliver, record, tables_of
 from stedi.api import Lake
 from stedi.errors import LakeError
 from stedi.lake.layout import bucket_numbers
+from stedi.maintain import compact
 
 DAY = 86_400_000
 PEOPLE = [f"person{number}@test.com" for number in range(12)]
@@ -102,10 +103,13 @@ def test_a_full_run_lets_all_files_lie_in_the_new_buckets(
     check_files(lake, 4)
 
 
-def test_upkeep_and_forgetting_keep_to_buckets(new_lake: Callable[..., Lake], landing: Path):
+def test_upkeep_and_forgetting_keep_to_buckets(
+    new_lake: Callable[..., Lake], landing: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(compact, "WORTH", 4)
     lake = new_lake()
     set_buckets(lake, "2")
-    for part in range(10):  # so many small files a day and bucket that putting them together pays
+    for part in range(5):  # so many small files a day and bucket that putting them together pays
         rows = [
             record("accelerometer", user=one, timestamp=T0 + part * 1000, x=part) for one in PEOPLE
         ]
@@ -114,7 +118,8 @@ def test_upkeep_and_forgetting_keep_to_buckets(new_lake: Callable[..., Lake], la
             everybody(landing, 0)
         lake.run(landing)
     before = tables_of(lake)
-    lake.maintain()
+    together = {one.table for one in lake.maintain().tables if one.compacted}
+    assert "landing.accelerometer_landing" in together
     assert tables_of(lake) == before
     check_files(lake, 2)
     lake.forget([PEOPLE[3]])

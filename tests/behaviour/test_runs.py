@@ -25,6 +25,7 @@ from stedi.api import Lake
 from stedi.places import Place
 
 NewLake = Callable[..., Lake]
+KEY = "the same key for all lakes that are compared"
 
 
 def reading(at: int, x: float = 1.0, **changes: object) -> Row:
@@ -85,28 +86,39 @@ def test_a_touched_file_is_not_landed_again(lake: Lake, landing: Path):
     assert not lake.run(landing).changed
 
 
+@pytest.fixture(scope="module")
+def of_one_run(engine_name: str, new_site: Callable[[], Place]) -> dict[str, list[Row]]:
+    """The promoted tables after one run over all files."""
+    root = new_site()
+    for file in FILES:
+        deliver(root / "landing", *file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STEDI_PSEUDONYM_KEY", KEY)
+        with sites.create(root / "lake", engine=engine_name) as lake:
+            lake.run(root / "landing")
+            return tables_of(lake)
+
+
 @pytest.mark.parametrize(("seed", "batches"), [(1, 2), (2, 3), (3, 7)])
 def test_late_and_shuffled_deliveries_give_the_tables_of_one_run(
-    new_lake: NewLake, site: Place, monkeypatch: pytest.MonkeyPatch, seed: int, batches: int
+    new_lake: NewLake,
+    landing: Path,
+    of_one_run: dict[str, list[Row]],
+    monkeypatch: pytest.MonkeyPatch,
+    seed: int,
+    batches: int,
 ):
-    once, many = site / "once", site / "many"
     order = list(range(len(FILES)))
     random.Random(seed).shuffle(order)
-    for folder in (once, many):
-        for feed in ("customer", "accelerometer", "step_trainer"):
-            (folder / feed).mkdir(parents=True)
-    fresh, grown = new_lake("fresh"), new_lake("grown")
-    monkeypatch.setenv("STEDI_PSEUDONYM_KEY", "the same key for both lakes")
-    for file in FILES:
-        deliver(once, *file)
-    fresh.run(once)
+    monkeypatch.setenv("STEDI_PSEUDONYM_KEY", KEY)
+    grown = new_lake("grown")
     for batch in in_order(order, batches):
         for number in batch:
-            deliver(many, *FILES[number])
-        grown.run(many)
-        grown.run(many)
-    assert tables_of(grown) == tables_of(fresh)
-    assert len(tables_of(fresh)["machine_learning_curated"]) == 4
+            deliver(landing, *FILES[number])
+        grown.run(landing)
+        grown.run(landing)
+    assert tables_of(grown) == of_one_run
+    assert len(of_one_run["machine_learning_curated"]) == 4
     assert [line.balanced for line in grown.account()] == [True] * 8
 
 

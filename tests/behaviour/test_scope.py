@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+import sites
+import stedi
 from helpers import SERIAL, T0, deliver, record, rows_of, snapshots_of
 from stedi.api import Lake
 from stedi.errors import UsageError
+from stedi.places import Place
 from stedi.refresh.bookmark import ACCOUNT, BOOKMARK
 
 DAY = 86_400_000
@@ -53,14 +57,35 @@ def instants(landing: Path, name: str, *times: int, people: dict[str, str] = PEO
     )
 
 
-@pytest.fixture
-def four_days(lake: Lake, landing: Path) -> Lake:
-    """Two people who consent, with readings on four days and a fifth for one of them."""
+@pytest.fixture(scope="module")
+def begun(engine_name: str, new_site: Callable[[], Place]) -> Place:
+    """A place with the lake of `four_days` and its landing folder, of which a copy is kept."""
+    root = new_site()
+    landing = root / "work" / "landing"
     deliver(landing, "customer", "1.json", customers(0, dict.fromkeys(PEOPLE, -DAY)))
     instants(landing, "1.json", 0, DAY, 2 * DAY, 3 * DAY)
     instants(landing, "bob.json", 4 * DAY, people={"bob@test.com": BOB})
-    lake.run(landing)
-    return lake
+    with sites.create(root / "work" / "lake", engine=engine_name) as lake:
+        lake.run(landing)
+    sites.keep(root)
+    return root
+
+
+@pytest.fixture
+def landing(request: pytest.FixtureRequest, landing: Place) -> Place:
+    """That of `four_days` where a test begins with it, else an empty one."""
+    if "four_days" not in request.fixturenames:
+        return landing
+    begun: Place = request.getfixturevalue("begun")
+    sites.restore(begun)
+    return begun / "work" / "landing"
+
+
+@pytest.fixture
+def four_days(begun: Place, landing: Place, engine_name: str) -> Iterator[Lake]:
+    """Two people who consent, with readings on four days and a fifth for one of them."""
+    with stedi.open(begun / "work" / "lake", engine_name) as lake:
+        yield lake
 
 
 def files_of(lake: Lake, table: str) -> dict[str, set[str]]:

@@ -14,12 +14,14 @@ from pathlib import Path
 import pytest
 import zstandard
 
+import sites
 import stedi
 from helpers import T0, deliver, line, record, rows_of, snapshots_of
 from stedi.api import Lake
 from stedi.contract import table as contracts
 from stedi.errors import LakeError, UsageError
 from stedi.landing.arrivals import GLANCE, PATIENCE, Form, LandingFolder, form_of
+from stedi.places import Place
 from stedi.watch import Hear, Pace, Ran, Watcher
 
 pytestmark = pytest.mark.on_disk("files that grow; tests/s3 watches a bucket")
@@ -88,13 +90,27 @@ class Watched:
         return [(c.files, c.landed, c.replaced) for c in counts if c and c.files]
 
 
+@pytest.fixture(scope="module")
+def begun(engine_name: str, new_site: Callable[[], Place]) -> Place:
+    """A place with a lake that has run over no files, of which a copy is kept."""
+    root = new_site()
+    for feed in ("customer", "accelerometer", "step_trainer"):
+        (root / "landing" / feed).mkdir(parents=True)
+    with sites.create(root / "work" / "lake", engine=engine_name) as lake:
+        lake.run(root / "landing")
+    sites.keep(root)
+    return root
+
+
 @pytest.fixture
-def watched(lake: Lake, landing: Path) -> Watched:
+def watched(begun: Place, landing: Path) -> Iterator[Watched]:
     """A watch over an empty lake whose first run is done."""
-    watched = Watched(lake, landing)
-    watched.go(1.0)
-    assert [ran.rows for ran in watched.runs] == [0]
-    return watched
+    sites.restore(begun)
+    with stedi.open(begun / "work" / "lake") as lake:
+        watched = Watched(lake, landing)
+        watched.go(1.0)
+        assert [ran.rows for ran in watched.runs] == [0]
+        yield watched
 
 
 def lines(*numbers: int) -> bytes:

@@ -10,12 +10,21 @@ from pathlib import Path
 
 import pytest
 
+import sparks
 import stedi
 from catalogs.servers import AWS, glue_catalog, rest_catalog
 from stedi.simulate import Simulated, simulate
 
+HERE = Path(__file__).parent
 _numbers = count()
 KEY = "the same key for every lake of these tests"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker is enough for the servers; what needs Spark goes where Spark is."""
+    for item in items:
+        if HERE in item.path.parents and not sparks.on_spark(item):
+            item.add_marker(pytest.mark.xdist_group("catalogs"))
 
 
 @dataclass(frozen=True)

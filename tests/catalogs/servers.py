@@ -21,6 +21,7 @@ import pytest
 HERE = Path(__file__).parent
 REST_JARS = Path(sys.prefix) / "rest-catalog"
 GLUE = Path(sys.prefix + "-glue") / "bin" / "ministack"
+QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")  # it ends before more would pay
 TOKEN = "client-credentials-token:sub=lake"  # what it gives a client named lake
 AWS = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -35,7 +36,7 @@ def rest_catalog(database: Path) -> Iterator[list[str]]:
     """A REST catalog whose rows are in a SQLite file; its address, and one that wants TOKEN."""
     if not any(REST_JARS.glob("iceberg-core-*-tests.jar")):
         pytest.skip("no REST catalog server: `make catalogs` installs it")
-    command = ["java", "-cp", f"{REST_JARS}/*", str(HERE / "RestCatalog.java")]
+    command = ["java", *QUICK, "-cp", f"{REST_JARS}/*", str(HERE / "RestCatalog.java")]
     with subprocess.Popen(
         [*command, str(database), TOKEN],
         stdin=subprocess.PIPE,

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -94,8 +95,13 @@ def serving(athena: Athena) -> Iterator[str]:
         server.server_close()
 
 
+@cache
+def _model() -> Any:
+    return boto3.client("athena", region_name="us-east-1").meta.service_model
+
+
 def _handler(athena: Athena) -> type[BaseHTTPRequestHandler]:
-    model = boto3.client("athena", region_name="us-east-1").meta.service_model
+    model = _model()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

@@ -1,4 +1,4 @@
-"""Debian's Chromium without a window, and somebody who signs in with it."""
+"""Debian's Chromium without a window, somebody who signs in with it, what axe-core finds."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from console.serving import Server
-
+BROWSERS = ("chromium-headless-shell", "chromium")  # the one without windows is lighter by far
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -22,7 +21,7 @@ FLAGS = [
 
 def installed() -> str | None:
     """Where the browser is."""
-    return shutil.which("chromium")
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 @contextmanager
@@ -38,14 +37,22 @@ def launched() -> Iterator[Any]:
             browser.close()
 
 
-def sign_in(context: Any, server: Server, role: str) -> Any:
-    """A page of the context, signed in with a new token of that role."""
-    page = context.new_page()
+def sign_in(page: Any, token: str) -> None:
+    """Type a token, and wait to be in."""
     page.goto("/sign-in")
-    page.get_by_label("Token").fill(server.token(role))
+    page.get_by_label("Token").fill(token)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("heading", name="Overview").wait_for(timeout=10_000)
-    return page
+
+
+def violations(page: Any) -> dict[str, list[str]]:
+    """What axe-core finds on a page: the HTML by rule."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    if page.evaluate("typeof axe === 'undefined'"):
+        page.evaluate(Axe().axe_script)
+    found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
+    return {one["id"]: [node["html"][:120] for node in one["nodes"]] for one in found}
 
 
 def bad(message: Any) -> bool:

@@ -10,13 +10,22 @@ from typing import Any
 
 import pytest
 
+import sites
 import stedi
-from console.browsing import bad, installed, launched, sign_in
+from console.browsing import bad, installed, launched
 from console.serving import Client, Server, serving
 from stedi.simulate import simulate
 
 ROLES = ("engineer", "scientist", "privacy")
 MARKUP = "<script>alert('walked in')</script>"
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All to one worker, which makes lakes, console and browser once."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.xdist_group("console"))
 
 
 @pytest.fixture(scope="session")
@@ -47,19 +56,37 @@ def _markup(feeds: Path) -> None:
     (feeds / "customer" / "markup.json").write_text("\n".join(lines) + "\n")
 
 
+@pytest.fixture(scope="session")
+def changing(master: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a lake of one run over the master's feeds, and a copy of it put aside."""
+    root = tmp_path_factory.mktemp("changing")
+    shutil.copytree(master / "feeds", root / "work" / "feeds")
+    with stedi.create(root / "work" / "lake") as lake:
+        lake.run(root / "work" / "feeds")
+    sites.keep(root)
+    return root
+
+
 @pytest.fixture
-def lake_folder(master: Path, tmp_path: Path) -> Path:
-    """Feeds and lake of one test's own, to change; made anew where it lies."""
-    shutil.copytree(master / "feeds", tmp_path / "feeds")
-    with stedi.create(tmp_path / "lake") as lake:
-        lake.run(tmp_path / "feeds")
-    return tmp_path
+def lake_folder(changing: Path) -> Path:
+    """Feeds and lake of one test's own, to change; at one place for all, which its files name."""
+    sites.restore(changing)
+    return changing / "work"
 
 
 @pytest.fixture(scope="session")
 def server(master: Path) -> Iterator[Server]:
     """A console over the master lake, for tests that change nothing."""
     with serving(master / "lake", master / "serve.log") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A console over a lake without rows."""
+    root = tmp_path_factory.mktemp("empty")
+    stedi.create(root / "lake").close()
+    with serving(root / "lake", root / "log") as running:
         yield running
 
 
@@ -73,22 +100,23 @@ def clients(server: Server) -> dict[str, Client]:
 def chromium() -> Iterator[Any]:
     """Debian's Chromium without a window; skips where it is not installed."""
     if installed() is None:
-        pytest.skip("chromium is not installed: apt-get install chromium")
+        pytest.skip("no Chromium is installed: apt-get install chromium-headless-shell")
     with launched() as browser:
         yield browser
 
 
 @pytest.fixture
 def tab(chromium: Any, server: Server) -> Iterator[Callable[..., Any]]:
-    """Opens pages signed in as a role; afterwards no script may have failed, no policy broken."""
+    """An empty page signed in as a role; afterwards no script may have failed, no policy broken."""
     contexts, said = [], []
 
     def opened(role: str = "engineer", at: Server = server, **options: Any) -> Any:
         context = chromium.new_context(base_url=at.url, **options)
         contexts.append(context)
+        context.add_cookies(at.cookies(role) if role else [])
         context.on("weberror", lambda error: said.append(str(error.error)))
         context.on("console", lambda message: said.append(message.text) if bad(message) else None)
-        return sign_in(context, at, role)
+        return context.new_page()
 
     yield opened
     for context in contexts:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import stedi
-from console.browsing import launched, sign_in
+from console.browsing import launched
 from console.serving import Server, serving
 from stedi.simulate import simulate
 
@@ -113,7 +113,8 @@ def _take(
     person: str,
 ) -> None:
     context = browser.new_context(base_url=server.url, viewport=SIZE, color_scheme=scheme)
-    page = sign_in(context, server, role)
+    context.add_cookies(server.cookies(role))
+    page = context.new_page()
     page.person = person
     take(page)
     page.wait_for_timeout(500)

@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
+
+from stedi.console.tokens import Tokens
+from stedi.lake.home import open_home
 
 LINK = re.compile(r"(http://\S+)/sign-in\?code=(\S+)")
 
@@ -28,13 +33,13 @@ class Server:
     log: Path
     process: subprocess.Popen[bytes]
 
-    def token(self, role: str, *options: str) -> str:
-        """A new token, made as people make it."""
-        command = [sys.executable, "-m", "stedi", "token", "--lake", str(self.lake)]
-        done = subprocess.run(
-            [*command, "--role", role, *options], capture_output=True, text=True, check=True
-        )
-        return done.stdout.strip()
+    def token(self, role: str, name: str = "") -> str:
+        """A new token, as `stedi token` makes it."""
+        return Tokens(open_home(self.lake)).make(role, name, 1)[1]
+
+    def at_work(self) -> int:
+        """How many queries have a process: children of the child that forks them (proc(5))."""
+        return sum(len(_children(one)) for one in _children(self.process.pid))
 
     def client(self) -> httpx.Client:
         """A stranger with a browser's headers for its own forms."""
@@ -47,6 +52,11 @@ class Server:
         answer = client.post("/sign-in", data={"token": self.token(role)})
         assert answer.status_code == 303, answer.text
         return Client(client)
+
+    def cookies(self, role: str) -> list[dict[str, str]]:
+        """What a browser keeps that has signed in with a token of that role."""
+        kept = self.signed_in(role).raw.cookies.jar
+        return [{"name": one.name, "value": str(one.value), "url": self.url} for one in kept]
 
 
 class Client:
@@ -83,6 +93,7 @@ def serving(lake: Path, log: Path, options: Sequence[str] = ()) -> Iterator[Serv
     try:
         found = _said(process, log)
         server = Server(lake, found[1], found[2], log, process)
+        comes(lambda: _listens(server.url))
         _read(server)
         yield server
     finally:
@@ -94,6 +105,21 @@ def serving(lake: Path, log: Path, options: Sequence[str] = ()) -> Iterator[Serv
             process.wait()
 
 
+def _children(process: int) -> list[int]:
+    with suppress(OSError):
+        told = Path(f"/proc/{process}/task/{process}/children").read_text()
+        return [int(one) for one in told.split()]
+    return []
+
+
+def comes(what: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait until it is so."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.05)
+
+
 def _said(process: subprocess.Popen[bytes], log: Path) -> re.Match[str]:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
@@ -102,6 +128,17 @@ def _said(process: subprocess.Popen[bytes], log: Path) -> re.Match[str]:
         assert process.poll() is None, log.read_text()
         time.sleep(0.05)
     raise AssertionError(log.read_text())
+
+
+def _listens(url: str) -> bool:
+    """Whether it takes connections: it prints its link a moment before."""
+    address = urlsplit(url)
+    with (
+        suppress(ConnectionRefusedError),
+        socket.create_connection((str(address.hostname), address.port or 80)),
+    ):
+        return True
+    return False
 
 
 def _read(server: Server) -> None:

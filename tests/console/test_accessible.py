@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+
+from console.browsing import violations
 
 PAGES = (
     ("engineer", "/"),
@@ -19,33 +20,23 @@ PAGES = (
     ("privacy", "/privacy"),
     ("engineer", "/no/such/page"),
 )
-NARROW = {"width": 360, "height": 740}
+NARROW, WIDE = {"width": 360, "height": 740}, {"width": 1280, "height": 720}
 
 
-def seen(page: Any, path: str) -> None:
+@pytest.mark.parametrize(("role", "path"), PAGES)
+def test_a_page_fits_a_phone_and_axe_finds_nothing(
+    tab: Callable[..., Any], role: str, path: str
+) -> None:
+    page = tab(role, viewport=NARROW, color_scheme="light")
     page.goto(path)
     page.wait_for_load_state("networkidle")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(tab: Callable[..., Any], scheme: str) -> None:
-    found = {}
-    for role in dict.fromkeys(role for role, _ in PAGES):
-        page = tab(role, color_scheme=scheme)
-        for path in (path for one, path in PAGES if one == role):
-            seen(page, path)
-            broken = Axe().run(page).response["violations"]
-            found |= {(path, one["id"]): [n["html"][:120] for n in one["nodes"]] for one in broken}
-    assert found == {}
-
-
-def test_pages_fit_a_phone(tab: Callable[..., Any]) -> None:
-    for role in dict.fromkeys(role for role, _ in PAGES):
-        page = tab(role, viewport=NARROW)
-        for path in (path for one, path in PAGES if one == role):
-            seen(page, path)
-            wide = page.evaluate("document.documentElement.scrollWidth")
-            assert wide <= NARROW["width"], path
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    page.set_viewport_size(WIDE)
+    light = violations(page)
+    page.emulate_media(color_scheme="dark")
+    page.locator('html[data-theme="dark"]').wait_for(state="attached")
+    found = {"light": light, "dark": violations(page), "fits": wide <= NARROW["width"]}
+    assert found == {"light": {}, "dark": {}, "fits": True}
 
 
 def test_the_keyboard_skips_to_the_content_and_reaches_every_page(tab: Callable[..., Any]) -> None:
@@ -65,6 +56,7 @@ def test_the_keyboard_skips_to_the_content_and_reaches_every_page(tab: Callable[
 
 def test_light_and_dark_are_chosen_and_remembered(tab: Callable[..., Any]) -> None:
     page = tab("engineer", color_scheme="light")
+    page.goto("/")
     ground = "getComputedStyle(document.body).backgroundColor"
     before = page.evaluate(ground)
     page.get_by_role("button", name="Switch between light and dark").click()

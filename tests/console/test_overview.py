@@ -22,6 +22,7 @@ from stedi.contract.roles import find_role
 
 def test_the_figures_are_those_of_the_account(tab: Callable[..., Any], master: Path) -> None:
     page = tab("engineer")
+    page.goto("/")
     with stedi.open(master / "lake") as lake:
         account = lake.account()
     for line in account:
@@ -37,6 +38,7 @@ def test_the_figures_are_those_of_the_account(tab: Callable[..., Any], master: P
 
 def test_a_reason_leads_to_its_days(tab: Callable[..., Any], master: Path) -> None:
     page = tab("engineer")
+    page.goto("/")
     with stedi.open(master / "lake") as lake:
         line = next(one for one in lake.account() if one.table == "trusted.accelerometer_trusted")
     reason, rows = max(line.excluded.items(), key=lambda pair: pair[1])

@@ -3,62 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import httpx
 import pytest
 
-from console.browsing import bad
 from console.serving import Server
 
 SLOW = "SELECT count(*) FROM range(100000000) a(i), range(100000000) b(j) WHERE (i * j) % 7 = 3"
 LONG = "SELECT i, 'r' || i AS t, CASE WHEN i % 2 = 0 THEN i END AS n FROM range({}) s(i) ORDER BY i"
 
 
-@pytest.fixture(scope="module")
-def cookies(server: Server) -> Callable[[str], list[dict[str, Any]]]:
-    """One signed-in session a role for the whole module."""
-    known: dict[str, list[dict[str, Any]]] = {}
-
-    def of(role: str) -> list[dict[str, Any]]:
-        if role not in known:
-            host = httpx.HTTPTransport(local_address=f"127.0.4.{len(known) + 1}")
-            with httpx.Client(base_url=server.url, transport=host) as client:
-                data = {"token": server.token(role)}
-                client.post("/sign-in", data=data, headers={"Origin": server.url})
-                found = client.cookies.jar
-                known[role] = [
-                    {"name": one.name, "value": one.value, "url": server.url} for one in found
-                ]
-        return known[role]
-
-    return of
-
-
 @pytest.fixture
-def sql(
-    chromium: Any, server: Server, cookies: Callable[[str], list[dict[str, Any]]]
-) -> Iterator[Callable[..., Any]]:
-    """Opens the SQL page as a role; afterwards no script may have failed, no policy broken."""
-    contexts, said = [], []
+def sql(tab: Callable[..., Any]) -> Callable[..., Any]:
+    """Opens the SQL page as a role."""
 
     def opened(role: str = "engineer", text: str = "", **options: Any) -> Any:
-        context = chromium.new_context(base_url=server.url, **options)
-        contexts.append(context)
-        context.on("weberror", lambda error: said.append(str(error.error)))
-        context.on("console", lambda m: said.append(m.text) if bad(m) else None)
-        context.add_cookies(cookies(role))
-        page = context.new_page()
+        page = tab(role, **options)
         page.goto(f"/sql#q={quote(text)}" if text else "/sql")
         return ready(page)
 
-    yield opened
-    for context in contexts:
-        context.close()
-    assert not said
+    return opened
 
 
 def ready(page: Any) -> Any:
@@ -274,7 +241,7 @@ def test_an_older_version_is_chosen(sql: Callable[..., Any]) -> None:
     page.locator("#as-of").fill(moments.last.get_attribute("value"))
     page.locator("#run").click()
     page.locator("#run:not([disabled])").wait_for()
-    page.wait_for_function(f"document.querySelector('#cell-0-0').textContent !== '{new}'")
+    page.wait_for_function(f"() => document.querySelector('#cell-0-0').textContent !== '{new}'")
     assert 0 < int(cells(page, 0)[0]) < new
 
 
@@ -392,10 +359,11 @@ def test_the_text_survives_a_reload_and_a_link_brings_one(sql: Callable[..., Any
 
 
 def test_without_the_editor_there_is_a_textarea(
-    sql: Callable[..., Any], chromium: Any, server: Server, cookies: Callable[..., Any]
+    chromium: Any,
+    server: Server,  # a script that is missing is told: it is no `tab`
 ) -> None:
     context = chromium.new_context(base_url=server.url)
-    context.add_cookies(cookies("scientist"))
+    context.add_cookies(server.cookies("scientist"))
     page = context.new_page()
     page.route("**/vendor/codemirror.js", lambda route: route.abort())
     page.goto("/sql")

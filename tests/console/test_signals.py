@@ -14,7 +14,7 @@ import pytest
 
 import stedi
 from console.conftest import ROLES
-from console.serving import Client, serving
+from console.serving import Client, Server, serving
 from stedi.people import pseudonym
 
 TABLE = "machine_learning_curated"
@@ -209,20 +209,17 @@ def test_without_truth_no_steps_are_told(
         page.get_by_text("True steps are there only for lakes of simulated feeds").wait_for()
 
 
-def test_an_empty_lake_says_so(tmp_path: Path, tab: Callable[..., Any]) -> None:
-    with stedi.create(tmp_path / "lake"):
-        pass
-    with serving(tmp_path / "lake", tmp_path / "log") as server:
-        client = server.signed_in("scientist")
-        assert client.get("/api/signals/subjects").json()["subjects"] == []
-        assert client.get(f"/api/signals?subject={'0' * 64}").status_code == 404
-        assert client.get("/api/preview?table=customers_curated").json()["rows"] == []
-        page = tab("scientist", at=server)
-        page.goto("/signals")
-        page.get_by_text("No readings: nobody is in the table yet.").wait_for()
-        page.goto("/tables/customers_curated")
-        page.get_by_text("All 0 rows.").wait_for()
-        assert "never published" in page.locator("main").inner_text()
+def test_an_empty_lake_says_so(empty: Server, tab: Callable[..., Any]) -> None:
+    client = empty.signed_in("scientist")
+    assert client.get("/api/signals/subjects").json()["subjects"] == []
+    assert client.get(f"/api/signals?subject={'0' * 64}").status_code == 404
+    assert client.get("/api/preview?table=customers_curated").json()["rows"] == []
+    page = tab("scientist", at=empty)
+    page.goto("/signals")
+    page.get_by_text("No readings: nobody is in the table yet.").wait_for()
+    page.goto("/tables/customers_curated")
+    page.get_by_text("All 0 rows.").wait_for()
+    assert "never published" in page.locator("main").inner_text()
 
 
 def test_zooming_with_the_keyboard(tab: Callable[..., Any], subject: str) -> None:

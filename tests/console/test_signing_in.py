@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import stedi
+from console.browsing import sign_in
 from console.serving import Server, serving
 from stedi.console.server import Listen, address_of, refuse_unsafe
 from stedi.console.sessions import Sessions
@@ -151,6 +152,12 @@ def test_the_printed_link_signs_in_once(own: Server) -> None:
     assert again.status_code == 401
     assert "set-cookie" not in again.headers
     assert "was used or is too old" in again.text
+
+
+def test_a_token_of_the_command_line_is_typed_in(tab: Callable[..., Any], server: Server) -> None:
+    page = tab("")
+    sign_in(page, cli(server, "token", "--role", "scientist").strip())
+    assert page.url == f"{server.url}/"
 
 
 def test_revoking_a_token_ends_its_sessions(own: Server) -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from proving import ROOT, inside
 
 from stedi.contract.table import FOLDER
@@ -18,45 +16,11 @@ from stedi.contract.table import FOLDER
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("deploy")]
 
 
-@pytest.fixture(scope="module")
-def grown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+@pytest.fixture
+def grown(proof: dict[str, Any]) -> dict[str, Any]:
     """The templates of a lake with one more curated table, `daily_curated`."""
-    scratch = tmp_path_factory.mktemp("grown")
-    source = scratch / "src"
-    shutil.copytree(FOLDER.parent, source / "stedi", ignore=shutil.ignore_patterns("__pycache__"))
-    folder = source / "stedi" / "zones" / "curated" / "daily_curated"
-    folder.mkdir()
-    contract = {
-        "description": "Readings by day.",
-        "grain": "one day",
-        "person": {"by": "email", "column": "user"},
-        "candidates": "accelerometer_trusted",
-        "job": "count_days",
-        "columns": [
-            {"name": "user", "type": "string", "pii": "direct", "description": "Who."},
-            {"name": "x", "type": "double", "pii": "none", "description": "Acceleration."},
-        ],
-    }
-    (folder / "table.yaml").write_text(yaml.safe_dump(contract))
-    query = "SELECT `user`, x, CAST(NULL AS string) AS excluded FROM accelerometer_trusted\n"
-    (folder / "query.sql").write_text(query)
-    script = source / "stedi" / "glue" / "count_days.py"
-    script.write_text('from stedi.glue import main\n\nmain("count_days")\n')
-    inside(source, "-c", _SYNTH, scratch)
-    found: dict[str, Any] = json.loads((scratch / "templates.json").read_text())
+    found: dict[str, Any] = proof["grown"]
     return found
-
-
-_SYNTH = """
-import json, sys
-from pathlib import Path
-from prove import synthesized
-from deploy.plan import Plan
-from deploy.settings import DEFAULT, read_settings
-scratch = Path(sys.argv[1])
-found = synthesized(Plan(read_settings(DEFAULT)), scratch)
-(scratch / "templates.json").write_text(json.dumps(found))
-"""
 
 
 _WHEEL = """

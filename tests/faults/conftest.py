@@ -24,7 +24,7 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
     return library
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def needs_shim(shim: Path | None) -> Path:
     if shim is None:
         pytest.skip("needs Linux and a C compiler (cc) for the library between process and files")

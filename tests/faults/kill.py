@@ -1,4 +1,4 @@
-"""Runs killed at a random moment."""
+"""Runs killed at moments spread over their work."""
 
 from __future__ import annotations
 
@@ -14,14 +14,20 @@ MOST = 6
 
 
 def killed_runs(shop: Shop, delivery: int, seed: int, kills: int) -> list[str]:
-    """Kill so many runs of a delivery, one to `MOST` of them before one may complete."""
+    """Kill so many runs of a delivery, one to `MOST` of them before one may complete.
+
+    Of the time that a run takes, and a tenth more, each kill has a part of its own and comes at
+    a random moment of it; the parts are drawn in any order.
+    """
     draw = random.Random(seed)
+    part = 1.1 * shop.seconds[delivery] / kills
+    left = [part * (number + draw.random()) for number in range(kills)]
+    draw.shuffle(left)
     wrong: list[str] = []
-    while kills > 0:
-        times = min(kills, draw.randint(1, MOST))
-        moments = [draw.uniform(0, 1.1 * shop.seconds[delivery]) for _ in range(times)]
+    while left:
+        times = draw.randint(1, MOST)
+        moments, left = left[:times], left[times:]
         wrong += [f"killed at {moments}: {w}" for w in killed_at(shop, delivery, moments)]
-        kills -= len(moments)
     return wrong
 
 

@@ -23,12 +23,26 @@ def operations(shop: Shop, level: str, delivery: int) -> list[str]:
     return list(result_of(lambda: _run_with_fault(shop, level, 0, 0)[1]))
 
 
-def one_of_each_kind(done: Sequence[str]) -> list[int]:
-    """The number of the middle operation of each kind."""
+def one_of_each_kind(done: Sequence[Sequence[str]]) -> list[list[int]]:
+    """By delivery, the middle operation of each kind; a kind's deliveries take turns with others'.
+
+    `done` are the operations of each delivery, numbered from 1.
+    """
+    kinds = [_by_kind(operations) for operations in done]
+    chosen: list[list[int]] = [[] for _ in done]
+    for turn, kind in enumerate(sorted({kind for found in kinds for kind in found})):
+        able = [delivery for delivery, found in enumerate(kinds) if kind in found]
+        delivery = able[turn % len(able)]
+        numbers = kinds[delivery][kind]
+        chosen[delivery].append(numbers[len(numbers) // 2])
+    return [sorted(numbers) for numbers in chosen]
+
+
+def _by_kind(done: Sequence[str]) -> dict[str, list[int]]:
     kinds: dict[str, list[int]] = {}
     for number, operation in enumerate(done, 1):
         kinds.setdefault(_kind(operation), []).append(number)
-    return sorted(numbers[len(numbers) // 2] for numbers in kinds.values())
+    return kinds
 
 
 def _kind(operation: str) -> str:

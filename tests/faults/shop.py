@@ -153,9 +153,10 @@ def same(lake: Lake, expected: Contents) -> list[str]:
 
 def unrecorded(lake: Lake) -> list[str]:
     """Published versions that ops.runs does not name exactly once."""
-    query = 'SELECT "table", count(*) AS lines FROM runs GROUP BY snapshot, "table", run'
-    twice = [row["table"] for row in lake.sql(query) if row["lines"] != 1]
-    written = {row["snapshot"] for row in lake.sql("SELECT DISTINCT snapshot FROM runs")}
+    query = 'SELECT snapshot, "table", count(*) AS lines FROM runs GROUP BY snapshot, "table", run'
+    found = [*lake.sql(query)]
+    twice = [row["table"] for row in found if row["lines"] != 1]
+    written = {row["snapshot"] for row in found}
     names = [name for name, table in tables().items() if table.query]
     missing = [name for name in names if lake.history(name)[-1][1].id not in written]
     return [f"recorded twice: {name}" for name in twice] + [f"not recorded: {n}" for n in missing]

@@ -10,11 +10,17 @@ from faults.nursery import result_of
 from faults.operations import SYSTEM, operations
 from faults.shop import Shop, recover
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 def interrupted_runs(shop: Shop, delivery: int, number: int, times: int) -> list[str]:
-    """What is wrong when runs get a signal, at moments spread over their work."""
+    """What is wrong when runs get a signal, at moments spread over their work.
+
+    The signals take turns: the first call gets the first of `SIGNALS`.
+    """
     count = len(operations(shop, SYSTEM, delivery))
-    moments = [1 + count * i // times for i in range(times)]
+    spread = [1 + count * i // (times * len(SIGNALS)) for i in range(times * len(SIGNALS))]
+    moments = spread[SIGNALS.index(number) :: len(SIGNALS)]
     return [
         f"at call {nth} of {count}: {w}"
         for nth in moments

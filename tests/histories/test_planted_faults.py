@@ -20,7 +20,7 @@ from histories.directed import DIRECTED
 from histories.stage import Stage, live
 from histories.steps import Plot
 from histories.test_histories import HUNT
-from stedi.engines.duckdb import DuckDBEngine
+from stedi.engines.duckdb.engine import DuckDBEngine
 from stedi.engines.sql import part, scope
 from stedi.errors import StediError
 from stedi.landing.keepout import Keepout

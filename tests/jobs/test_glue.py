@@ -8,6 +8,8 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -38,14 +40,15 @@ def told(*given: str) -> Arguments:
     return read(["script.py", *BEFORE, *given, *AFTER])
 
 
-@pytest.fixture(autouse=True)
-def key(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="module")
+def key() -> Iterator[None]:
     """One key for all lakes, so that their pseudonyms can be compared."""
-    monkeypatch.setenv("STEDI_PSEUDONYM_KEY", "the key of lakes to compare")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STEDI_PSEUDONYM_KEY", "the key of lakes to compare")
+        yield
 
 
-@pytest.fixture
-def feeds(landing: Path) -> Path:
+def fill(landing: Path) -> Path:
     """One person with readings at two instants, and a line that is none."""
     deliver(landing, "customer", "1.json", [record("customer"), b"nonsense"])
     times = (T0, T0 + 5)
@@ -54,6 +57,12 @@ def feeds(landing: Path) -> Path:
     steps = [record("step_trainer", sensorReadingTime=at) for at in times]
     deliver(landing, "step_trainer", "1.json", steps)
     return landing
+
+
+@pytest.fixture
+def feeds(landing: Path) -> Path:
+    """That, delivered."""
+    return fill(landing)
 
 
 # ---------------------------------------------------------------- arguments
@@ -278,27 +287,30 @@ with_spark = pytest.mark.skipif(bool(sparks.missing()), reason=sparks.missing())
 def submit(folder: Path, script: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run one script with spark-submit, as Glue does, in a folder of its own."""
     program = [str(Path(sys.executable).with_name("spark-submit"))]
-    java = {"spark.driver.extraJavaOptions": sparks.QUICK}
+    java = {"spark.driver.extraJavaOptions": f"{sparks.QUICK} -XX:+UseSerialGC"}
     settings = {**sparks.SMALL, **java, "spark.ui.enabled": "false"}
     options = [word for key, value in settings.items() for word in ("--conf", f"{key}={value}")]
     options += ["--jars", ",".join(map(str, sparks.jars()))]
+    quick = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # the Java that only finds the command
     return subprocess.run(
         [*program, *options, str(script), *map(str, arguments)],
         cwd=folder,
-        env={**os.environ, "PYSPARK_PYTHON": sys.executable},
+        env={**os.environ, "PYSPARK_PYTHON": sys.executable, "SPARK_LAUNCHER_OPTS": quick},
         capture_output=True,
         text=True,
         check=False,
     )
 
 
-# Several jobs in one Spark: it takes longer to start than they do.
+# Several jobs in one Spark: it takes longer to start than they do. Each script has its own lake.
 CHAIN = """
 import runpy, sys
-scripts = [sys.argv.pop(1) for _ in range(int(sys.argv.pop(1)))]
-for script in scripts:
-    sys.argv[0] = script
+jobs = [(sys.argv.pop(1), sys.argv.pop(1)) for _ in range(int(sys.argv.pop(1)))]
+given = sys.argv[1:]
+for script, lake in jobs:
+    sys.argv = [script, "--lake", lake, *given]
     runpy.run_path(script, run_name="__main__")
+print("the chain has gone on")
 """
 
 
@@ -307,42 +319,65 @@ def printed(done: subprocess.CompletedProcess[str]) -> str:
     return "\n".join(line for line in done.stdout.splitlines() if line.startswith("{"))
 
 
+@dataclass(frozen=True)
+class Submitted:
+    """What spark-submit did with the scripts of all jobs, copied out of the package."""
+
+    feeds: Path
+    lake: Path
+    failing: Path  # the lake of `failing`
+    alone: subprocess.CompletedProcess[str]  # the first, which lands, and starts by itself
+    chain: subprocess.CompletedProcess[str]  # the others; at last one that fails on the other lake
+
+
+@pytest.fixture(scope="module")
+def submitted(tmp_path_factory: pytest.TempPathFactory) -> Submitted:
+    """In two Sparks: one ends well, one does not."""
+    root = tmp_path_factory.mktemp("submitted")
+    failing(fill(root / "others"), root / "failing")
+    written = {path.stem: path for path in write_scripts(root / "scripts")}
+    (chain := root / "chain.py").write_text(CHAIN)
+    feeds, lake = fill(root / "feeds"), root / "lake"
+    given = (*BEFORE, "--landing", feeds, "--consent", "since", *AFTER)
+    jobs = [(written[name], lake) for name in NAMES[1:]]
+    jobs.append((written["machine_learning_curated"], root / "failing"))
+    return Submitted(
+        feeds,
+        lake,
+        root / "failing",
+        submit(root, written[NAMES[0]], "--lake", lake, *given),
+        submit(root, chain, len(jobs), *(word for job in jobs for word in job), *given),
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+@pytest.mark.xdist_group("spark-submit")
 @with_spark
-def test_the_scripts_unchanged_with_spark_submit(feeds: Path, tmp_path: Path) -> None:
-    """All jobs, copied out of the package: the tables of one run of the embedded engine.
-
-    The first one lands and starts by itself, the others follow in a Spark of their own.
-    """
-    written = {path.stem: path for path in write_scripts(tmp_path / "scripts")}
-    (chain := tmp_path / "chain.py").write_text(CHAIN)
-    lake = tmp_path / "lake"
-    given = (*BEFORE, "--lake", lake, "--landing", feeds, "--consent", "since", *AFTER)
-    alone = submit(tmp_path, written[NAMES[0]], *given)
-    assert alone.returncode == 0, alone.stderr
-    assert [line["job"] for line in lines(printed(alone))] == [NAMES[0]] * 3
-    others = [written[name] for name in NAMES[1:]]
-    done = submit(tmp_path, chain, len(others), *others, *given)
-    assert done.returncode == 0, done.stderr
-    assert [line["job"] for line in lines(printed(done))] == NAMES[1:]
-    with stedi.open(lake) as made, stedi.create(tmp_path / "run") as other:
-        other.run(feeds)
+def test_the_scripts_unchanged_with_spark_submit(submitted: Submitted, tmp_path: Path) -> None:
+    """The tables are those of one run of the embedded engine."""
+    assert submitted.alone.returncode == 0, submitted.alone.stderr
+    assert [line["job"] for line in lines(printed(submitted.alone))] == [NAMES[0]] * 3
+    done = submitted.chain
+    assert [line["job"] for line in lines(printed(done))] == NAMES[1:], done.stderr
+    with stedi.open(submitted.lake) as made, stedi.create(tmp_path / "run") as other:
+        other.run(submitted.feeds)
         assert tables_of(made) == tables_of(other)
         assert {row["engine"] for row in rows_of(made, "runs")} == {"spark"}
-        assert made.plan(feeds) == []
+        assert made.plan(submitted.feeds) == []
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
+@pytest.mark.xdist_group("spark-submit")
 @with_spark
-def test_with_spark_submit_a_failed_check_is_an_exit_code(feeds: Path, tmp_path: Path) -> None:
-    failing(feeds, tmp_path / "lake")
-    script = SCRIPTS / "machine_learning_curated.py"
-    done = submit(tmp_path, script, "--lake", tmp_path / "lake")
+def test_with_spark_submit_a_failed_check_is_an_exit_code(submitted: Submitted) -> None:
+    done = submitted.chain
 
-    assert (done.returncode, printed(done)) == (1, "")
+    assert done.returncode == 1
+    assert [line["job"] for line in lines(printed(done))] == NAMES[1:]  # of the other lake
     assert "error: curated.machine_learning_curated: " in done.stdout
+    assert "the chain has gone on" not in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
-    with stedi.open(tmp_path / "lake") as lake:
+    with stedi.open(submitted.failing) as lake:
         assert len(rows_of(lake, "machine_learning_curated")) == 2

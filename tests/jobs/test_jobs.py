@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+import sites
+import stedi
 from helpers import (
     LANDING,
     PROMOTED,
     SERIAL,
     T0,
+    Row,
     deliver,
     record,
     rows_of,
@@ -30,7 +33,8 @@ from stedi.simulate import simulate
 
 NAMES = [job.name for job in jobs()]
 DAY = 86_400_000
-BOB = "b" * 36
+BOB, CLEO = "b" * 36, "c" * 36
+KEY = ("STEDI_PSEUDONYM_KEY", "the key of lakes to compare")
 LANDS, CUSTOMERS, ACCELEROMETER, CURATED, STEPS, LEARNING = NAMES
 
 
@@ -60,7 +64,7 @@ def instants(landing: Path, name: str, email: str, serial: str, *times: int) -> 
 @pytest.fixture(autouse=True)
 def key(monkeypatch: pytest.MonkeyPatch) -> None:
     """One key for all lakes, so that their pseudonyms can be compared."""
-    monkeypatch.setenv("STEDI_PSEUDONYM_KEY", "the key of lakes to compare")
+    monkeypatch.setenv(*KEY)
 
 
 @pytest.fixture
@@ -69,6 +73,63 @@ def ada(landing: Path) -> Path:
     person(landing, "1.json", "ada@test.com", SERIAL)
     instants(landing, "1.json", "ada@test.com", SERIAL, 0, DAY, 2 * DAY, 3 * DAY)
     return landing
+
+
+def two_people(landing: Path) -> None:
+    """Ada, and Cleo with fewer readings."""
+    person(landing, "1.json", "ada@test.com", SERIAL)
+    instants(landing, "1.json", "ada@test.com", SERIAL, 0, DAY, 2 * DAY, 3 * DAY)
+    person(landing, "cleo.json", "cleo@test.com", CLEO)
+    instants(landing, "cleo.json", "cleo@test.com", CLEO, 0, DAY, 3 * DAY)
+
+
+def one_comes_one_withdraws(landing: Path) -> None:
+    """Bob comes, Cleo's consent goes."""
+    person(landing, "2.json", "bob@test.com", BOB)
+    instants(landing, "2.json", "bob@test.com", BOB, 0, 2 * DAY)
+    person(landing, "3.json", "cleo@test.com", CLEO,
+           lastUpdateDate=T0, shareWithResearchAsOfDate=None)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def begun(engine_name: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `work/lake`, which all jobs made of `work/landing`, put aside."""
+    root = tmp_path_factory.mktemp("begun")
+    (root / "work").mkdir()
+    two_people(root / "work" / "landing")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(*KEY)
+        with sites.create(root / "work" / "lake", "since", engine_name) as lake:
+            run_jobs(lake, root / "work" / "landing")
+    sites.keep(root)
+    return root
+
+
+@pytest.fixture
+def made(begun: Path, engine_name: str) -> Iterator[Lake]:
+    """The lake of two people as the jobs left it."""
+    sites.restore(begun)
+    with stedi.open(begun / "work" / "lake", engine=engine_name) as lake:
+        yield lake
+
+
+@pytest.fixture
+def delivered(begun: Path) -> Path:
+    """The landing folder of that lake."""
+    return begun / "work" / "landing"
+
+
+@pytest.fixture(scope="module")
+def anew(engine_name: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Row]]:
+    """The tables of one fresh run over all that is delivered of three people."""
+    root = tmp_path_factory.mktemp("anew")
+    two_people(root / "landing")
+    one_comes_one_withdraws(root / "landing")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(*KEY)
+        with sites.create(root / "lake", "since", engine_name) as lake:
+            lake.run(root / "landing")
+            return tables_of(lake)
 
 
 def same_as_one_run(lake: Lake, landing: Path, new_lake: Callable[..., Lake]) -> None:
@@ -82,7 +143,7 @@ def same_as_one_run(lake: Lake, landing: Path, new_lake: Callable[..., Lake]) ->
 
 
 def test_all_jobs_in_order_are_one_run(new_lake: Callable[..., Lake], tmp_path: Path) -> None:
-    simulate(tmp_path / "in", people=10, days=2, minutes=0.5, dirty=0.02)
+    simulate(tmp_path / "in", people=10, days=2, minutes=0.1, dirty=0.1)
     one, other = new_lake("one"), new_lake("other")
     run = one.run(tmp_path / "in")
     assert run_jobs(other, tmp_path / "in") == []
@@ -106,15 +167,14 @@ def test_all_jobs_in_order_are_one_run(new_lake: Callable[..., Lake], tmp_path: 
     assert {result.severity for result in failed} <= {"warn"}  # the feeds are of the past
 
 
-def test_after_the_jobs_a_run_has_nothing_to_do(lake: Lake, ada: Path) -> None:
-    run_jobs(lake, ada)
-    before = snapshots_of(lake)
+def test_after_the_jobs_a_run_has_nothing_to_do(made: Lake, delivered: Path) -> None:
+    before = snapshots_of(made)
 
-    assert lake.plan(ada) == []
-    result = lake.run(ada)
+    assert made.plan(delivered) == []
+    result = made.run(delivered)
     assert (result.changed, result.run != "") == (False, True)  # it looked; no job had settled it
-    assert lake.run(ada).run == ""  # now it is
-    assert snapshots_of(lake) == before
+    assert made.run(delivered).run == ""  # now it is
+    assert snapshots_of(made) == before
 
 
 def test_after_a_run_no_job_has_anything_to_do(lake: Lake, ada: Path) -> None:
@@ -129,19 +189,18 @@ def test_after_a_run_no_job_has_anything_to_do(lake: Lake, ada: Path) -> None:
 
 
 def test_jobs_refresh_what_a_delivery_touches(
-    lake: Lake, ada: Path, new_lake: Callable[..., Lake]
+    made: Lake, delivered: Path, new_lake: Callable[..., Lake]
 ) -> None:
-    run_jobs(lake, ada)
-    instants(ada, "2.json", "ada@test.com", SERIAL, DAY + 5)
-    run_jobs(lake, ada, LANDS)
+    instants(delivered, "2.json", "ada@test.com", SERIAL, DAY + 5)
+    run_jobs(made, delivered, LANDS)
     scopes = {}
     for name in NAMES[1:]:
-        for refreshed in lake.job(name).refreshed:
+        for refreshed in made.job(name).refreshed:
             scopes[name] = refreshed.account.scope
 
     days = {ACCELEROMETER: "1 days, 0 people", STEPS: "1 days, 0 people"}
     assert scopes == {**days, CURATED: "1 days, 0 people", LEARNING: "1 days, 0 people"}
-    same_as_one_run(lake, ada, new_lake)
+    same_as_one_run(made, delivered, new_lake)
 
 
 def test_each_job_writes_its_tables_and_no_other(lake: Lake, ada: Path) -> None:
@@ -199,32 +258,30 @@ def test_jobs_change_the_policy_and_the_lake_is_not_settled(
 # ---------------------------------------------------------------- out of order
 
 
-def test_what_is_behind_is_noted(lake: Lake, ada: Path) -> None:
-    run_jobs(lake, ada)
-    person(ada, "2.json", "bob@test.com", BOB)
-    instants(ada, "2.json", "bob@test.com", BOB, 0)
+def test_what_is_behind_is_noted(made: Lake, delivered: Path) -> None:
+    person(delivered, "2.json", "bob@test.com", BOB)
+    instants(delivered, "2.json", "bob@test.com", BOB, 0)
 
     said = "is older than what it is made from; run job"
-    assert run_jobs(lake, ada, LANDS, CUSTOMERS) == []
-    assert run_jobs(lake, ada, CURATED) == [
+    assert run_jobs(made, delivered, LANDS, CUSTOMERS) == []
+    assert run_jobs(made, delivered, CURATED) == [
         f"accelerometer_trusted {said} accelerometer_landing_to_trusted first"
     ]
     assert f"customers_curated {said} customer_trusted_to_curated first" in run_jobs(
-        lake, ada, ACCELEROMETER, STEPS
+        made, delivered, ACCELEROMETER, STEPS
     )
-    assert run_jobs(lake, ada, CURATED, STEPS, LEARNING) == []
+    assert run_jobs(made, delivered, CURATED, STEPS, LEARNING) == []
 
 
-def test_out_of_order_jobs_use_what_is_published(lake: Lake, ada: Path) -> None:
-    run_jobs(lake, ada)
-    before = tables_of(lake)
-    instants(ada, "2.json", "ada@test.com", SERIAL, 5)
-    run_jobs(lake, ada, LANDS)
-    versions = snapshots_of(lake)
+def test_out_of_order_jobs_use_what_is_published(made: Lake, delivered: Path) -> None:
+    before = tables_of(made)
+    instants(delivered, "2.json", "ada@test.com", SERIAL, 5)
+    run_jobs(made, delivered, LANDS)
+    versions = snapshots_of(made)
 
-    assert len(run_jobs(lake, ada, LEARNING)) == 2  # notes: of the tables of readings
-    assert tables_of(lake) == before
-    assert snapshots_of(lake)["machine_learning_curated"] == versions["machine_learning_curated"]
+    assert len(run_jobs(made, delivered, LEARNING)) == 2  # notes: of the tables of readings
+    assert tables_of(made) == before
+    assert snapshots_of(made)["machine_learning_curated"] == versions["machine_learning_curated"]
 
 
 @pytest.mark.parametrize(
@@ -239,25 +296,19 @@ def test_out_of_order_jobs_use_what_is_published(lake: Lake, ada: Path) -> None:
     ids=" ".join,
 )
 def test_whatever_the_order_the_next_jobs_in_order_make_it_right(
-    lake: Lake, ada: Path, order: tuple[str, ...], new_lake: Callable[..., Lake]
+    made: Lake, delivered: Path, order: tuple[str, ...], anew: dict[str, list[Row]]
 ) -> None:
     """A person comes, another's consent goes: every table has to follow."""
-    person(ada, "cleo.json", "cleo@test.com", "c" * 36)
-    instants(ada, "cleo.json", "cleo@test.com", "c" * 36, 0, DAY, 3 * DAY)
-    run_jobs(lake, ada)
-    person(ada, "2.json", "bob@test.com", BOB)
-    instants(ada, "2.json", "bob@test.com", BOB, 0, 2 * DAY)
-    person(ada, "3.json", "cleo@test.com", "c" * 36,
-           lastUpdateDate=T0, shareWithResearchAsOfDate=None)  # fmt: skip
-    run_jobs(lake, ada, LANDS)
+    one_comes_one_withdraws(delivered)
+    run_jobs(made, delivered, LANDS)
     for name in order:
         with suppress(CheckFailed):  # of rows whose person is not in an older customers_curated
-            lake.job(name)
-    run_jobs(lake, ada, *NAMES[1:])
+            made.job(name)
+    run_jobs(made, delivered, *NAMES[1:])
 
-    assert lake.plan(ada) == []
-    same_as_one_run(lake, ada, new_lake)
-    assert all(line.balanced for line in lake.account())
+    assert made.plan(delivered) == []
+    assert tables_of(made) == anew
+    assert all(line.balanced for line in made.account())
 
 
 # ---------------------------------------------------------------- what is refused

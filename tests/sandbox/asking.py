@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from operator import gt
 from pathlib import Path
 from typing import Any, TypeVar
 
 import stedi
 from awaiting import awaited
+from sandbox.watching import held
 from stedi.contract import load_tables
 from stedi.contract.roles import find_role
 from stedi.engines.spec import MB, Limits, Spec
@@ -104,10 +107,45 @@ def together(do: Callable[[Sandbox], Awaitable[T]], width: int = 2) -> T:
     return awaited(run())
 
 
-def ask_all(specs: Sequence[Spec]) -> list[Outcome]:
-    """All queries, two at a time."""
+class Shared:
+    """One sandbox for tests that leave it as they found it: its process starts once.
 
-    async def do(box: Sandbox) -> list[Outcome]:
-        return await asyncio.gather(*(ask(box, spec) for spec in specs))
+    A test that fails may leave queries at work; the next one has a new process.
+    """
 
-    return together(do)
+    def __init__(self) -> None:
+        self._apart = ThreadPoolExecutor(1)  # a browser's loop may run in the tests' own thread
+        self._runner = asyncio.Runner()
+        self._box = Sandbox()
+        self.left: list[str] = []
+
+    def together(self, do: Callable[[Sandbox], Coroutine[Any, Any, T]]) -> T:
+        """What `do` finds, with this sandbox."""
+        return self._apart.submit(self._run, do).result()
+
+    def ask_all(self, specs: Sequence[Spec]) -> list[Outcome]:
+        """All queries, two at a time; what they leave behind is noted in `left`."""
+
+        async def do(box: Sandbox) -> list[Outcome]:
+            await ask(box, specs[0])  # its process is there from here on
+            before = held(box)
+            found = await asyncio.gather(*(ask(box, spec) for spec in specs))
+            await asyncio.sleep(0)
+            if any(map(gt, after := held(box), before)):
+                self.left.append(f"{before} became {after}")
+            return found
+
+        return self.together(do)
+
+    def _run(self, do: Callable[[Sandbox], Coroutine[Any, Any, T]]) -> T:
+        try:
+            return self._runner.run(do(self._box))
+        except BaseException:
+            self._box.close()
+            raise
+
+    def close(self) -> None:
+        """End its process and its thread."""
+        self._box.close()
+        self._apart.submit(self._runner.close).result()
+        self._apart.shutdown()

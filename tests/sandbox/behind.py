@@ -15,15 +15,16 @@ from typing import Any
 import duckdb
 
 from stedi.engines.duckdb import caged
+from stedi.engines.lent import Lines
 from stedi.engines.spec import Spec
 from stedi.sandbox.confine import confine
 
 
 def opened(fence: str, spec: Spec) -> duckdb.DuckDBPyConnection:
     if fence == "settings":
-        return caged._open(spec)
+        return caged._open(spec, Lines([]))
     if fence == "process":
-        confine([file for relation in spec.relations for file in relation.files], spec.limits)
+        confine(spec.files, spec.limits)
     return duckdb.connect()
 
 

@@ -92,3 +92,21 @@ BOMBS: dict[str, str] = {
     " range(1000000) b WHERE b.range % 1009 > a.range % 1013) > 5",
     "an error that is long": "SELECT error(repeat('x', 100000000))",
 }
+
+# They use up nothing but time, so that a shorter limit proves the same.
+ENDLESS = {
+    "cross join",
+    "cross join of a table",
+    "recursion without end",
+    "a long series",
+    "list_reduce",
+    "levenshtein",
+    "many unions",
+    "many unions, short",
+    "many columns",
+    "many conditions",
+    "unnest",
+    "positional join",
+    "offset",
+    "correlated",
+}

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 import stedi
-from sandbox.asking import Small
+from sandbox.asking import Shared, Small
 from stedi.sandbox.confine import missing
 from stedi.simulate import simulate
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All to one worker, which makes lake and sandbox once.
+
+    The console's tests are there, too: they would miss their times while bombs go off beside.
+    """
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.xdist_group("console"))
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +41,11 @@ def confined() -> None:
     """Skips, with the reason, where no process can be confined."""
     if why := missing():
         pytest.skip(why)
+
+
+@pytest.fixture(scope="session")
+def shared(confined: None) -> Iterator[Shared]:
+    """One sandbox for all tests that leave it as they found it."""
+    made = Shared()
+    yield made
+    made.close()

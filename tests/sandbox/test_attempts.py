@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from sandbox.asking import Outcome, Small, ask_all
+from sandbox.asking import Outcome, Shared, Small
 from sandbox.attempts import ATTEMPTS
 
 ALL = [
@@ -20,10 +20,10 @@ ADDRESS = re.compile(r"[^\s\"'@]+@[^\s\"'@]+\.[a-z]+")
 
 
 @pytest.fixture(scope="module")
-def outcomes(confined: None, small: Small) -> list[Outcome]:
+def outcomes(shared: Shared, small: Small) -> list[Outcome]:
     """What became of each attempt; the lake's bytes are compared."""
     before = small.digest()
-    found = ask_all([small.spec(sql.format(**small.places)) for _, _, sql in ALL])
+    found = shared.ask_all([small.spec(sql.format(**small.places)) for _, _, sql in ALL])
     assert small.digest() == before
     return found
 
@@ -43,3 +43,8 @@ def test_attempt(number: int, outcomes: list[Outcome], small: Small):
 
 def test_there_are_many():
     assert len(ALL) == len(set(ALL)) > 200
+
+
+def test_hundreds_of_refused_queries_leave_nothing_open(shared: Shared, outcomes: list[Outcome]):
+    assert len(outcomes) > 200
+    assert shared.left == []

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.asking import QUICK, Outcome, Small, ask_all
+from sandbox.asking import QUICK, Outcome, Shared, Small
 from sandbox.ordinary import ORDINARY
 from stedi.contract.roles import find_role
 from stedi.engines.spec import Limits
 from stedi.lake.model import Source
 from stedi.sandbox import relations
 
-pytestmark = pytest.mark.usefixtures("confined")
-
 
 @pytest.fixture(scope="module")
-def answers(small: Small) -> dict[str, Outcome]:
-    return dict(zip(ORDINARY, ask_all([small.spec(sql) for sql in ORDINARY]), strict=True))
+def answers(shared: Shared, small: Small) -> dict[str, Outcome]:
+    return dict(zip(ORDINARY, shared.ask_all([small.spec(sql) for sql in ORDINARY]), strict=True))
 
 
 @pytest.mark.parametrize("sql", ORDINARY)
@@ -26,7 +24,12 @@ def test_answer(sql: str, answers: dict[str, Outcome]):
     assert [list(row.values())[-1] for row in found.rows] == ORDINARY[sql]
 
 
-def test_each_role_sees_what_is_its_own(small: Small):
+def test_answered_queries_leave_nothing_open(shared: Shared, answers: dict[str, Outcome]):
+    assert len(answers) > 50
+    assert shared.left == []
+
+
+def test_each_role_sees_what_is_its_own(shared: Shared, small: Small):
     asked = {
         ("engineer", "SELECT count(email) FROM trusted.customer_trusted"): "done",
         ("engineer", "SELECT count(*) FROM ops.files"): "done",
@@ -35,7 +38,7 @@ def test_each_role_sees_what_is_its_own(small: Small):
         ("scientist", "SELECT count(email) FROM customers_curated"): "failed",
         ("scientist", "SELECT count(*) FROM ops.files"): "refused",
     }
-    found = ask_all([small.spec(sql, role) for role, sql in asked])
+    found = shared.ask_all([small.spec(sql, role) for role, sql in asked])
     assert [one.state for one in found] == list(asked.values())
 
 
@@ -49,20 +52,22 @@ def test_sources_of_tables_that_are_not_the_roles_are_left_out(small: Small):
     assert not hidden & {name for one in spec.relations for name, _ in one.columns}
 
 
-def test_a_table_without_files_has_no_rows(small: Small):
+def test_a_table_without_files_has_no_rows(shared: Shared, small: Small):
     sql = "SELECT count(*) AS n FROM customers_curated"
     none = Source("customers_curated", small.sources["customers_curated"].fields, [])
     spec = relations.spec(find_role("scientist"), sql, {none.name: none}, QUICK)
-    assert ask_all([spec])[0].rows == [{"n": 0}]
+    assert shared.ask_all([spec])[0].rows == [{"n": 0}]
 
 
-def test_the_place_of_a_mistake_is_told_in_characters(small: Small):
+def test_the_place_of_a_mistake_is_told_in_characters(shared: Shared, small: Small):
     text = "SELECT '\u00e4\u00f6\u00fc\U0001f600' AS a, emial FROM customers_curated"
-    found = ask_all([small.spec(text), small.spec("SELECT 1 FORM x"), small.spec("FROM ops.runs")])
+    found = shared.ask_all(
+        [small.spec(text), small.spec("SELECT 1 FORM x"), small.spec("FROM ops.runs")]
+    )
     assert [one.position for one in found] == [text.index("emial"), 14, 5]
 
 
-def test_rows_and_size_are_cut(small: Small):
+def test_rows_and_size_are_cut(shared: Shared, small: Small):
     few = Limits(seconds=20, rows=100)
     little = Limits(seconds=20, size=1 << 20)
     specs = [
@@ -71,7 +76,7 @@ def test_rows_and_size_are_cut(small: Small):
         small.spec("SELECT repeat('x', 10000) AS r FROM range(1000)", limits=little),
         small.spec("SELECT repeat('x', 3000000) AS r", limits=little),
     ]
-    exact, more, large, huge = ask_all(specs)
+    exact, more, large, huge = shared.ask_all(specs)
     assert (len(exact.rows), exact.cut) == (100, "")
     assert (len(more.rows), more.cut) == (100, "rows")
     assert large.cut == "size"

@@ -14,8 +14,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from sandbox.asking import Small, ask, together
-from sandbox.test_bombs import children
+from sandbox.asking import Shared, Small, ask, together
+from sandbox.watching import children, files, nursery, running
 from stedi.engines.spec import Limits
 from stedi.lake.model import local
 from stedi.sandbox import confine, runner
@@ -24,23 +24,6 @@ from stedi.sandbox.runner import Refused, Sandbox
 pytestmark = pytest.mark.usefixtures("confined")
 LONG = "SELECT count(*) FROM range(100000000000) a, range(1000) b"
 COUNT = "SELECT count(*) AS n FROM customers_curated"
-
-
-def nursery(box: Sandbox) -> int:
-    assert box._process is not None
-    return box._process.pid
-
-
-def files(process: int | str) -> dict[str, str]:
-    folder = Path(f"/proc/{process}/fd")
-    return {one.name: str(one.readlink()) for one in folder.iterdir() if one.is_symlink()}
-
-
-async def running(box: Sandbox) -> int:
-    """The process of the query that is about to start."""
-    while not (found := children(box)):
-        await asyncio.sleep(0.02)
-    return found[0]
 
 
 async def gone(process: int) -> bool:
@@ -55,22 +38,17 @@ async def gone(process: int) -> bool:
     return False
 
 
-def test_two_hundred_queries_leave_nothing_open(small: Small):
-    async def many(box: Sandbox) -> None:
-        spec = small.spec("SELECT 1 AS one")
-        await ask(box, spec)
-        before = len(files("self")), len(files(nursery(box)))
-        for _ in range(100):
-            found = await asyncio.gather(ask(box, spec), ask(box, spec))
-            assert [one.rows for one in found] == [[{"one": 1}]] * 2
-        await asyncio.sleep(0)
-        assert (len(files("self")), len(files(nursery(box)))) == before
-        assert children(box) == []
-
-    together(many)
+async def at_work(process: int) -> dict[str, str]:
+    """What it has open once it has let go of all that is not its own."""
+    for _ in range(100):
+        if len(files(process)) == 5:
+            break
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(0.1)
+    return files(process)
 
 
-def test_the_nursery_has_one_thread_and_no_environment(small: Small):
+def test_the_nursery_has_one_thread_and_no_environment(shared: Shared, small: Small):
     async def look(box: Sandbox) -> None:
         await ask(box, small.spec("SELECT 1"))
         root = Path(f"/proc/{nursery(box)}")
@@ -82,33 +60,29 @@ def test_the_nursery_has_one_thread_and_no_environment(small: Small):
         assert list(kinds.values()).count("socket") == 1
         assert kinds["0"] == kinds["1"] == "/dev/null"
 
-    together(look)
+    shared.together(look)
 
 
-def test_a_query_has_three_files_of_its_own_and_no_key(small: Small):
+def test_a_query_has_three_files_of_its_own_and_no_key(shared: Shared, small: Small):
     async def look(box: Sandbox) -> None:
-        first = asyncio.ensure_future(ask(box, small.spec(LONG)))
-        await running(box)
-        second = asyncio.ensure_future(ask(box, small.spec(LONG)))
-        while len(found := children(box)) < 2:
-            await asyncio.sleep(0.02)
-        await asyncio.sleep(0.5)
-        for child in found:
-            held = files(child)
+        both = [asyncio.ensure_future(ask(box, small.spec(LONG))) for _ in range(2)]
+        await running(box, 2)
+        for child in children(box):
+            held = await at_work(child)
             assert {held.pop(number) for number in "012"} == {"/dev/null"}
             pipes = [name for name in held.values() if name.startswith("pipe:")]
             rows = [name for name in held.values() if name.endswith("(deleted)")]
             assert (len(pipes), len(rows), len(held)) == (1, 1, 2), held
             mapped = Path(f"/proc/{child}/maps").read_text()
             assert "pseudonym.key" not in mapped
-        first.cancel()
-        second.cancel()
-        await asyncio.wait([first, second])
+        for one in both:
+            one.cancel()
+        await asyncio.wait(both)
 
-    together(look)
+    shared.together(look)
 
 
-def test_a_cancelled_query_is_killed(small: Small):
+def test_a_cancelled_query_is_killed(shared: Shared, small: Small):
     async def cancel(box: Sandbox) -> None:
         task = asyncio.ensure_future(ask(box, small.spec(LONG)))
         child = await running(box)
@@ -120,26 +94,27 @@ def test_a_cancelled_query_is_killed(small: Small):
         assert not Path(f"/proc/{child}").exists()
         assert (await ask(box, small.spec(COUNT))).rows == [{"n": 24}]
 
-    together(cancel)
+    shared.together(cancel)
 
 
-def test_one_that_waits_for_its_turn_can_be_cancelled(small: Small):
+def test_one_that_waits_for_its_turn_can_be_cancelled(shared: Shared, small: Small):
     async def cancel(box: Sandbox) -> None:
         await ask(box, small.spec("SELECT 1"))
-        first = asyncio.ensure_future(ask(box, small.spec(LONG)))
-        await running(box)
+        first = [asyncio.ensure_future(ask(box, small.spec(LONG))) for _ in range(2)]
+        await running(box, 2)
         waiting = asyncio.ensure_future(ask(box, small.spec(COUNT)))
         await asyncio.sleep(0.1)
-        waiting.cancel()
-        first.cancel()
-        await asyncio.wait([first, waiting])
+        assert len(children(box)) == 2
+        for one in (waiting, *first):
+            one.cancel()
+        await asyncio.wait([*first, waiting])
         assert waiting.cancelled()
         assert (await ask(box, small.spec(COUNT))).rows == [{"n": 24}]
 
-    together(cancel, width=1)
+    shared.together(cancel)
 
 
-def test_a_nursery_killed_from_outside_is_followed_by_another(small: Small):
+def test_a_nursery_killed_from_outside_is_followed_by_another(shared: Shared, small: Small):
     async def kill(box: Sandbox) -> None:
         task = asyncio.ensure_future(ask(box, small.spec(LONG)))
         child = await running(box)
@@ -152,10 +127,10 @@ def test_a_nursery_killed_from_outside_is_followed_by_another(small: Small):
         assert [one.rows for one in both] == [[{"n": 24}]] * 2
         assert nursery(box) != first
 
-    together(kill)
+    shared.together(kill)
 
 
-def test_a_hung_nursery_is_followed_by_another(small: Small):
+def test_a_hung_nursery_is_followed_by_another(shared: Shared, small: Small):
     async def hang(box: Sandbox) -> None:
         await ask(box, small.spec("SELECT 1"))
         os.kill(nursery(box), signal.SIGSTOP)
@@ -163,10 +138,10 @@ def test_a_hung_nursery_is_followed_by_another(small: Small):
         assert (found.state, found.seconds < 2.3) == ("limit", True)
         assert (await ask(box, small.spec(COUNT))).rows == [{"n": 24}]
 
-    together(hang)
+    shared.together(hang)
 
 
-def test_closing_ends_what_runs(small: Small):
+def test_closing_ends_what_runs(shared: Shared, small: Small):
     async def close(box: Sandbox) -> None:
         task = asyncio.ensure_future(ask(box, small.spec(LONG)))
         child = await running(box)
@@ -174,10 +149,10 @@ def test_closing_ends_what_runs(small: Small):
         assert (await task).state == "limit"
         assert await gone(child)
 
-    together(close)
+    shared.together(close)
 
 
-def test_two_sandboxes_at_once(small: Small):
+def test_two_sandboxes_at_once(shared: Shared, small: Small):
     async def other(box: Sandbox) -> None:
         second = Sandbox()
         found = await asyncio.gather(ask(box, small.spec(COUNT)), ask(second, small.spec(COUNT)))
@@ -185,10 +160,10 @@ def test_two_sandboxes_at_once(small: Small):
         second.close()
         assert (await ask(box, small.spec(COUNT))).rows == [{"n": 24}]
 
-    together(other)
+    shared.together(other)
 
 
-def test_a_spec_larger_than_any_message(small: Small):
+def test_a_spec_larger_than_any_message(shared: Shared, small: Small):
     spec = small.spec(COUNT)
     file = local(small.sources["customers_curated"].files[0].path)
     relation = replace(spec.relations[0], files=[file] * 3_000)
@@ -198,10 +173,10 @@ def test_a_spec_larger_than_any_message(small: Small):
         found = await ask(box, replace(spec, relations=[relation]))
         assert found.rows == [{"n": 24 * 3_000}]
 
-    together(large)
+    shared.together(large)
 
 
-def test_a_file_that_was_removed(small: Small, tmp_path: Path):
+def test_a_file_that_was_removed(shared: Shared, small: Small, tmp_path: Path):
     spec = small.spec(COUNT)
     gone = replace(spec.relations[0], files=[str(tmp_path / "gone.parquet")])
 
@@ -209,11 +184,11 @@ def test_a_file_that_was_removed(small: Small, tmp_path: Path):
         found = await ask(box, replace(spec, relations=[gone]))
         assert (found.state, "removed meanwhile" in found.message) == ("failed", True)
 
-    together(removed)
+    shared.together(removed)
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" + b"\0" * 1000 + b"PAR1"])
-def test_a_broken_file_is_not_named(small: Small, tmp_path: Path, content: bytes):
+def test_a_broken_file_is_not_named(shared: Shared, small: Small, tmp_path: Path, content: bytes):
     broken = tmp_path / "a folder" / "broken file.parquet"
     broken.parent.mkdir()
     broken.write_bytes(content)
@@ -226,7 +201,7 @@ def test_a_broken_file_is_not_named(small: Small, tmp_path: Path, content: bytes
         assert "folder" not in found.message
         assert str(tmp_path) not in found.message
 
-    together(read)
+    shared.together(read)
 
 
 def test_without_landlock_no_sql_is_run(small: Small, monkeypatch: pytest.MonkeyPatch):
@@ -250,9 +225,9 @@ def test_a_last_word_that_is_none(said: bytes):
         runner._done(said)
 
 
-def test_rows_are_let_go_of(small: Small):
+def test_rows_are_let_go_of(shared: Shared, small: Small):
     async def rows(box: Sandbox) -> pa.Table:
         return (await box.run(small.spec("SELECT * FROM range(1000)"))).rows
 
-    table = together(rows)
+    table = shared.together(rows)
     assert pa.compute.sum(table["range"]).as_py() == 499_500

@@ -1,4 +1,4 @@
-"""A Trino of the machine's own, which reads a lake through its REST catalog.
+"""A Trino of the machine's own, which reads a lake on S3 through a Glue Data Catalog.
 
 Amazon Athena's engine (version 3) is Trino; this is the closest to it that a test can start.
 `make trino` fetches it.
@@ -21,11 +21,21 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from s3.server import READER, REGION
 from stedi.athena.values import value
 
 HERE = Path(__file__).parent
 JARS = Path(sys.prefix) / "trino"
-CATALOG = "lake"
+CATALOG = "awsdatacatalog"  # as Athena calls it
+OPTIONS = [
+    "-Xmx1500m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:-UsePerfData",
+    # Two ways to the exact size of objects, each by another Java; without, it is estimated.
+    "-Djol.skipDynamicAttach=true",
+    "-Djol.skipHotspotSAAttach=true",
+]
 
 
 class TrinoError(Exception):
@@ -98,14 +108,16 @@ def java(program: str, *arguments: str) -> list[str]:
     if not any(JARS.glob("trino-main-*.jar")):
         missing = "no Trino on this machine: `make trino` fetches it"
         pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
-    options = ["-Xmx1500m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]
-    return ["java", *options, "-cp", f"{JARS}/*", str(HERE / program), *arguments]
+    return ["java", *OPTIONS, "-cp", f"{JARS}/*", str(HERE / program), *arguments]
 
 
 @contextmanager
-def trino(rest: str, folder: Path) -> Iterator[Trino]:
-    """Trino over the REST catalog at this address; what it writes for itself is in `folder`."""
-    command = java("Trino.java", rest)
+def trino(glue: str, s3: str, folder: Path) -> Iterator[Trino]:
+    """Trino over Glue and S3 at these addresses, where it may only read.
+
+    What it writes for itself is in `folder`.
+    """
+    command = java("Trino.java", glue, s3, REGION, *READER)
     command.insert(1, f"-Djava.io.tmpdir={folder}")
     with (
         (folder / "log").open("w") as log,

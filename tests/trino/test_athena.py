@@ -6,17 +6,14 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import stedi
 from stedi.api import Lake
 from stedi.cli.app import run
 from stedi.contract.queries import load_queries
 from stedi.places import aws
-from trino.conftest import PREFIX
 from trino.server import Trino
 
 pytest.importorskip("boto3", reason="no boto3: it comes with stedi-lakehouse[aws]")
@@ -24,12 +21,6 @@ pytest.importorskip("boto3", reason="no boto3: it comes with stedi-lakehouse[aws
 from cli.athena_server import Athena, serving
 
 pytestmark = pytest.mark.xdist_group("trino")  # one server is enough
-SETTINGS = {
-    "AWS_ACCESS_KEY_ID": "test",
-    "AWS_SECRET_ACCESS_KEY": "test",
-    "AWS_REGION": "us-east-1",
-    "AWS_EC2_METADATA_DISABLED": "true",
-}
 Says = Callable[..., str]
 
 
@@ -65,8 +56,6 @@ def says(
     server: Trino, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Says]:
     """Run one `stedi sql`, Athena at hand; what it prints."""
-    for name, value in SETTINGS.items():
-        monkeypatch.setenv(name, value)
     handler = signal.getsignal(signal.SIGTERM)
 
     def go(*arguments: object) -> str:
@@ -85,15 +74,6 @@ def says(
     signal.signal(signal.SIGTERM, handler)
 
 
-@pytest.fixture
-def in_glue(tmp_path: Path) -> Path:
-    """A policy that says of the same tables that their catalog is Glue."""
-    stedi.create(tmp_path / "glue").close()
-    with (tmp_path / "glue" / "stedi.toml").open("a") as policy:
-        policy.write(f'\n[catalog]\ntype = "glue"\nprefix = "{PREFIX}"\n')
-    return tmp_path / "glue"
-
-
 @pytest.mark.parametrize(
     ("name", "form"),
     [
@@ -103,12 +83,10 @@ def in_glue(tmp_path: Path) -> Path:
         ("subjects_by_readings", "table"),
     ],
 )
-def test_it_prints_what_the_lake_itself_would(
-    name: str, form: str, says: Says, lake: Lake, in_glue: Path
-) -> None:
+def test_it_prints_what_the_lake_itself_would(name: str, form: str, says: Says, lake: Lake) -> None:
     (query,) = [query.sql for query in load_queries() if query.name == name]
 
-    there = says(query, "--athena", "--lake", in_glue, "--format", form)
+    there = says(query, "--athena", "--lake", lake.home.root, "--format", form)
     here = says(query, "--lake", lake.home.root, "--format", form)
 
     assert len(there.splitlines()) > 2

@@ -1,28 +1,35 @@
 """The feeds as delivered, as `stedi ddl --dialect athena` declares them, read by Trino.
 
-Of its Hive connector only the reader of such lines (OpenX JSON) is here: the part that the columns
-and the mapping of names depend on.
+Twice: on S3 as tables of Glue, by the Hive connector with the SerDe that the DDL names; and the
+same lines by the reader that later Trinos have in its place. Which of them Athena has, nobody says.
 """
 
 from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 import sqlglot
 from sqlglot import exp
 
+from catalogs.servers import AWS
 from helpers import line
+from s3.server import S3Server, client
 from stedi.contract import load_tables
-from stedi.contract.ddl import ddl
+from stedi.contract.ddl import Places, ddl
 from stedi.simulate import simulate
-from trino.server import java
+from trino.conftest import BUCKET, PREFIX
+from trino.server import Trino, TrinoError, java
 
-pytestmark = pytest.mark.xdist_group("openx")
+pytestmark = pytest.mark.xdist_group("trino")  # one server is enough
+PLACES = Places(landing=f"s3://{BUCKET}/delivered", prefix=PREFIX)
 FEEDS = [table.feed for table in load_tables().values() if table.feed]
 NUMBERS = {"bigint": int, "int": int, "double": float}
 CONSENT = "shareWithResearchAsOfDate"
@@ -34,11 +41,13 @@ ODD = [
     b'{"CUSTOMERNAME": "Ada", "birthday": "1390-01-01", "email": "ada@test.com"}',
 ]
 Row = dict[str, Any]
+Files = dict[str, list[Path]]
 
 
+@cache
 def declared(feed: str) -> exp.Create:
     """The CREATE EXTERNAL TABLE of a feed."""
-    for tree in sqlglot.parse(ddl(load_tables(), "athena"), read="athena"):
+    for tree in sqlglot.parse(ddl(load_tables(), "athena", PLACES), read="athena"):
         table = tree.find(exp.Table) if isinstance(tree, exp.Create) else None
         if table is not None and table.name == f"{feed}_raw":
             return tree
@@ -59,8 +68,77 @@ def properties(feed: str) -> dict[str, str]:
     return {each.this.name: each.args["value"].name for each in found.expressions}
 
 
-@pytest.fixture(scope="module")
-def read(files: dict[str, list[Path]]) -> dict[str, list[Row]]:
+@pytest.fixture(scope="module", params=["the SerDe, on S3", "Trino's reader"])
+def read(request: pytest.FixtureRequest, files: Files) -> Callable[[str], list[Row]]:
+    """Gives the rows of a feed's files, as each reader finds them."""
+    if request.param == "Trino's reader":
+        found = by_reader(files)
+        return lambda feed: found[feed]
+    server: Trino = request.getfixturevalue("server")
+    for feed in FEEDS:
+        for file in files[feed]:
+            # For the SerDe consent that was not given is 0: see the last test.
+            put(request, location(feed) + file.name, file.read_bytes().replace(b':""', b":0"))
+        create(feed, request.getfixturevalue("glue"))
+    return lambda feed: by_serde(feed, server, files)
+
+
+def put(request: pytest.FixtureRequest, to: str, content: bytes) -> None:
+    """Write one object."""
+    s3: S3Server = request.getfixturevalue("buckets")
+    bucket, _, key = to.removeprefix("s3://").partition("/")
+    client(s3.endpoint).put_object(Bucket=bucket, Key=key, Body=content)
+
+
+def location(feed: str) -> str:
+    """Where the files of the table lie."""
+    found = declared(feed).find(exp.LocationProperty)
+    assert found is not None
+    return str(found.this.name)
+
+
+def create(feed: str, glue: str, suffix: str = "") -> None:
+    """Let the table be in Glue as Athena leaves it there; with a suffix of its own, elsewhere."""
+    catalog: Any = boto3.client(
+        "glue",
+        endpoint_url=glue,
+        region_name=AWS["AWS_REGION"],
+        aws_access_key_id=AWS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=AWS["AWS_SECRET_ACCESS_KEY"],
+    )
+    table, serde = declared(feed).find(exp.Table), declared(feed).find(exp.RowFormatSerdeProperty)
+    assert table is not None
+    assert serde is not None
+    storage = {
+        "Columns": [{"Name": name, "Type": kind} for name, kind in columns(feed).items()],
+        "Location": location(feed).removesuffix("/") + suffix + "/",
+        "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",  # STORED AS TEXTFILE
+        "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+        "NumberOfBuckets": -1,  # none
+        "SerdeInfo": {"SerializationLibrary": serde.this.name, "Parameters": properties(feed)},
+    }
+    given = {
+        "Name": table.name + suffix,
+        "TableType": "EXTERNAL_TABLE",
+        "StorageDescriptor": storage,
+    }
+    with suppress(catalog.exceptions.AlreadyExistsException):  # the lake has made it
+        catalog.create_database(DatabaseInput={"Name": table.db})
+    catalog.create_table(DatabaseName=table.db, TableInput=given)
+
+
+def by_serde(feed: str, server: Trino, files: Files) -> list[Row]:
+    """The rows as Trino reads the table in Glue, file by file in the order they were written."""
+    table = declared(feed).find(exp.Table)
+    assert table is not None
+    names = ", ".join(f'"{name}"' for name in columns(feed))
+    found = server.ask(f'SELECT {names}, "$path" FROM "{table.db}"."{table.name}"').rows
+    order = {f"{location(feed)}{file.name}": number for number, file in enumerate(files[feed])}
+    rows = sorted(found, key=lambda cells: order[cells[-1]])
+    return [dict(zip(columns(feed), cells[:-1], strict=True)) for cells in rows]
+
+
+def by_reader(files: Files) -> dict[str, list[Row]]:
     """The rows of every feed's files, read by one Java."""
     orders = [
         order
@@ -95,7 +173,7 @@ def fields(feed: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     """Well-formed feeds of 20 people by feed; the last file of customers has odd lines alone."""
     landing = tmp_path_factory.mktemp("clean") / "landing"
     simulate(landing, people=20, days=1, minutes=0.02)
@@ -106,16 +184,16 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     return found
 
 
-def test_lines_that_are_no_records_are_rows_of_nulls(read: dict[str, list[Row]]) -> None:
-    cut, empty, absent, null, _ = read["customer"][-len(ODD) :]
+def test_lines_that_are_no_records_are_rows_of_nulls(read: Callable[[str], list[Row]]) -> None:
+    cut, empty, absent, null, _ = read("customer")[-len(ODD) :]
 
     assert set(cut.values()) == set(empty.values()) == {None}
     assert (absent["customername"], null["customername"]) == ("absent", "null")
     assert absent[CONSENT.lower()] is null[CONSENT.lower()] is None
 
 
-def test_a_field_is_found_by_its_very_name(read: dict[str, list[Row]]) -> None:
-    assert read["customer"][-1] == dict.fromkeys(fields("customer")) | {"email": "ada@test.com"}
+def test_a_field_is_found_by_its_very_name(read: Callable[[str], list[Row]]) -> None:
+    assert read("customer")[-1] == dict.fromkeys(fields("customer")) | {"email": "ada@test.com"}
 
 
 def given(found: Row) -> Row:
@@ -128,8 +206,9 @@ def given(found: Row) -> Row:
 
 @pytest.mark.parametrize("feed", FEEDS)
 def test_every_column_is_read_from_its_field(
-    feed: str, read: dict[str, list[Row]], files: dict[str, list[Path]]
+    feed: str, read: Callable[[str], list[Row]], files: Files
 ) -> None:
+    rows = read(feed)
     wanted = [
         given({column: record.get(field) for column, field in fields(feed).items()})
         for file in files[feed]
@@ -138,6 +217,20 @@ def test_every_column_is_read_from_its_field(
     ]
 
     assert len(wanted) > 10
-    assert [given(each) for each in read[feed][: len(wanted)]] == wanted
-    assert len(read[feed]) == len(wanted) + (len(ODD) if feed == "customer" else 0)
+    assert [given(each) for each in rows[: len(wanted)]] == wanted
+    assert len(rows) == len(wanted) + (len(ODD) if feed == "customer" else 0)
     assert all(any(each[name] is not None for each in wanted) for name in fields(feed))
+
+
+def test_a_consent_delivered_as_an_empty_text_stops_the_query_of_a_serde(
+    request: pytest.FixtureRequest, server: Trino, glue: str
+) -> None:
+    """Where Athena reads with the SerDe itself; Trino's reader finds null."""
+    put(request, location("customer").removesuffix("/") + "_empty/1.json",
+        line("customer", customerName="Ada", **{CONSENT: ""}))  # fmt: skip
+    create("customer", glue, "_empty")
+    table = f'"{PREFIX}landing"."customer_raw_empty"'
+
+    assert server.ask(f"SELECT customername FROM {table}").rows == [("Ada",)]
+    with pytest.raises(TrinoError, match='For input string: ""'):
+        server.ask(f'SELECT "{CONSENT.lower()}" FROM {table}')

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from stedi.api import Lake
-from stedi.athena import in_databases
+from stedi.athena import databases, in_databases
 from stedi.contract import load_tables
 from stedi.contract.queries import SavedQuery, load_queries
-from stedi.lake.catalog import namespace
 from trino.conftest import PREFIX
 from trino.server import Trino, TrinoError
 
@@ -30,13 +29,8 @@ TABLE = "accelerometer_trusted"
 Cells = list[tuple[Any, ...]]
 
 
-def databases(lake: Lake) -> dict[str, str]:
-    """As `stedi.athena.databases`, for a catalog that is not Glue's."""
-    return {table.zone: namespace(lake.home, table.zone) for table in load_tables().values()}
-
-
 def asked(server: Trino, lake: Lake, sql: str) -> Cells:
-    return server.ask(in_databases(sql, databases(lake))).rows
+    return server.ask(in_databases(sql, databases(lake.home))).rows
 
 
 def on_duckdb(lake: Lake, sql: str, as_of: str | None = None) -> Cells:

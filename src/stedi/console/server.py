@@ -158,6 +158,7 @@ def _socket(listen: Listen) -> socket.socket:
             f"{listen.host}:{listen.port}: {error.strerror}; choose another --port (0: any)"
         ) from error
     made.set_inheritable(False)
+    made.listen()  # who follows the link that is told now waits, and is not turned away
     return made
 
 

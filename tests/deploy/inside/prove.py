@@ -1,12 +1,16 @@
 """Synthesizes once, lets every tool look at the templates and at each planted mistake.
 
-Runs in the environment of `deploy`: python prove.py SCRATCH writes SCRATCH/proof.json.
+Runs in the environment of `deploy`: python prove.py SCRATCH OTHER writes SCRATCH/proof.json; OTHER
+is another source of the product, of which the templates are made too. One process for all: Node
+takes longer to read CDK than to make templates.
 """
 
 from __future__ import annotations
 
 import copy
+import gc
 import json
+import runpy
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -128,33 +132,45 @@ def planted(templates: Templates, plan: Plan, scratch: Path) -> dict[str, dict[s
     """For each mistake what each tool found that it does not find without it."""
     whole = {name: Looked(template) for name, template in templates.items()}
     seen = looks_at(whole, plan)
-    right: Templates = {}
-    wrong: Templates = {}
+    parts = Parts()
     found: dict[str, dict[str, list[str]]] = {}
-    for number, mistake in enumerate(MISTAKES):
+    for mistake in MISTAKES:
         made = copy.deepcopy(templates[mistake.stack])
         mistake.plant(made)
         names = touched(templates[mistake.stack], made)
         assert names, f"{mistake.name}: nothing was planted"
-        right[f"Right{number}x"] = part(templates[mistake.stack], names)
-        wrong[f"Wrong{number}x"] = part(made, names)
+        parts.add(mistake.name, part(templates[mistake.stack], names), part(made, names))
         checks = [check for check, stacks in seen.items() if mistake.stack in stacks]
         failed = asserted({**whole, mistake.stack: Looked(made)}, plan, checks)
         found[mistake.name] = {"assertions": sorted(failed)}
-    _linted(found, right, wrong, scratch)
+    _linted(found, parts, scratch)
     return found
 
 
-def _linted(
-    found: dict[str, dict[str, list[str]]], right: Templates, wrong: Templates, scratch: Path
-) -> None:
+class Parts:
+    """Parts of templates, right and wrong, by made-up names; the same part twice has one name."""
+
+    def __init__(self) -> None:
+        self.all: Templates = {}
+        self.of: dict[str, tuple[str, str]] = {}  # a mistake's right and wrong part
+        self._names: dict[str, str] = {}
+
+    def add(self, mistake: str, right: dict[str, Any], wrong: dict[str, Any]) -> None:
+        """One more mistake."""
+        self.of[mistake] = (self._named(right), self._named(wrong))
+
+    def _named(self, template: dict[str, Any]) -> str:
+        name = self._names.setdefault(json.dumps(template, sort_keys=True), f"P{len(self.all)}x")
+        self.all[name] = template
+        return name
+
+
+def _linted(found: dict[str, dict[str, list[str]]], parts: Parts, scratch: Path) -> None:
     """Adds what the linters find in the wrong parts and not in the right ones."""
-    both = right | wrong
-    nag = nagged(both, scratch)
-    guard = cfn_guard(RULES, both, scratch)
-    lint = cfn_lint({"all": together(both)})
-    for number, name in enumerate(found):
-        names = (f"Right{number}x", f"Wrong{number}x")
+    nag = nagged(parts.all, scratch)
+    guard = cfn_guard(RULES, parts.all, scratch)
+    lint = cfn_lint({"all": together(parts.all)})
+    for name, names in parts.of.items():
         before, after = ({str((f.rule, f.resource)) for f in guard if f.stack == s} for s in names)
         told = [
             {f"{f.resource.removeprefix(s)}: {f.rule}" for f in lint if f.resource.startswith(s)}
@@ -211,11 +227,25 @@ def otherwise(plan: Plan, scratch: Path) -> dict[str, Any]:
     return {"assertions": asserted(looked, other, CHECKS), "protected": stacks}
 
 
+def grown(source: Path, scratch: Path) -> Templates:
+    """The templates of another source of the product, by the Node that is running."""
+    for name in list(sys.modules):
+        if name.partition(".")[0] in ("stedi", "deploy"):
+            del sys.modules[name]
+    sys.path.insert(0, str(source))
+    there = runpy.run_path(__file__)  # over that source
+    settings = there["read_settings"](there["DEFAULT"])
+    found: Templates = there["synthesized"](there["Plan"](settings), scratch)
+    return found
+
+
 def main() -> None:
-    scratch = Path(sys.argv[1])
+    gc.set_threshold(100_000)  # linters make much, and what they make stays
+    scratch, other = map(Path, sys.argv[1:])
     plan = Plan(read_settings(DEFAULT))
     templates = synthesized(plan, scratch)
-    (scratch / "other").mkdir()
+    for name in ("other", "grown"):
+        (scratch / name).mkdir()
     proof = {
         "templates": templates,
         "assertions": dict.fromkeys(CHECKS, "")
@@ -225,6 +255,7 @@ def main() -> None:
         "mistakes": planted(templates, plan, scratch),
         "otherwise": otherwise(plan, scratch / "other"),
         "trap": trap(scratch),
+        "grown": grown(other, scratch / "grown"),  # last: it changes what is imported
     }
     (scratch / "proof.json").write_text(json.dumps(proof))
 

@@ -1,5 +1,4 @@
-"""The embedded engine: DuckDB on the machine the lake is on. The only user of duckdb."""
+"""The embedded engine: DuckDB on the machine the lake is on. The only user of duckdb.
 
-from stedi.engines.duckdb.engine import DuckDBEngine
-
-__all__ = ["DuckDBEngine"]
+Nothing is imported here: the processes of the sandbox do without the lake.
+"""

@@ -27,7 +27,7 @@ from stedi.engines.base import (
     Refreshed,
     RefreshTask,
 )
-from stedi.engines.duckdb import DuckDBEngine
+from stedi.engines.duckdb.engine import DuckDBEngine
 from stedi.engines.spark.errors import spark_errors
 from stedi.engines.spark.landing import discard, land_group, merged
 from stedi.engines.spark.spread import Spread

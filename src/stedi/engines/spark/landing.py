@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from stedi.engines.base import Landed, LandTask, Widen
-from stedi.engines.duckdb import DuckDBEngine
+from stedi.engines.duckdb.engine import DuckDBEngine
 from stedi.feeds.inspect import Inspected
 from stedi.feeds.judge import MOST_EXTRAS, widen
 

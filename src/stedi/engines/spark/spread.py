@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
-from stedi.engines.duckdb import DuckDBEngine
+from stedi.engines.duckdb.engine import DuckDBEngine
 from stedi.engines.spark.errors import spark_errors
 from stedi.errors import StediError
 
