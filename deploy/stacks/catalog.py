@@ -16,7 +16,7 @@ from deploy.plan import DELIVERIES, Plan
 from deploy.stacks.base import LakeStack, allow
 from deploy.stacks.storage import StorageStack
 from stedi.contract import ZONES, Column, Table
-from stedi.contract.ddl import RAW_TYPES, serde_properties
+from stedi.contract.ddl import raw_type, serde_properties
 
 
 class CatalogStack(LakeStack):
@@ -134,7 +134,7 @@ class CatalogStack(LakeStack):
 
 def _raw_column(column: Column) -> glue.CfnTable.ColumnProperty:
     return glue.CfnTable.ColumnProperty(
-        name=column.name, type=RAW_TYPES[column.type], comment=column.description[:255]
+        name=column.name, type=raw_type(column), comment=column.description[:255]
     )
 
 

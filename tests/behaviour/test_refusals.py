@@ -128,7 +128,12 @@ def test_a_lake_is_not_made_where_something_else_is(tmp_path: Path):
 
 POLICIES = {
     "another format": ("format = 1", "format = 2", LakeVersionError, "format 2"),
-    "no format": ("format = 1", "", LakeVersionError, "format None"),
+    "no format": (
+        "format = 1",
+        "",
+        LakeVersionError,
+        "no format is told; begin it with `format = 1`",
+    ),
     "another policy": ('"since"', '"never"', LakeError, "consent is 'never'"),
     "no TOML": ("format = 1", "format: 1", LakeError, "not valid TOML"),
 }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 from threading import Thread
@@ -15,11 +17,13 @@ import httpx
 import pytest
 
 import sites
+from awaiting import awaited
 from console.serving import Client, Server, serving
 from s3.faults import Fault, FaultyProxy, Harm
 from s3.server import S3Server
 from stedi.api import Lake
 from stedi.console.report import report
+from stedi.console.sessions import Session, Sessions
 from stedi.console.tokens import LOOK, Token, Tokens
 from stedi.contract.roles import find_role
 from stedi.errors import LakeBusyError, LakeError, UsageError
@@ -32,8 +36,13 @@ _tickets = count()
 
 
 @pytest.fixture(scope="module")
-def away(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Path]:
-    """A bucket for the lakes of this module, in an environment in which they are found."""
+def away(
+    s3: S3Server, server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[S3Path]:
+    """A bucket for the lakes of this module, in an environment in which they are found.
+
+    The console of the other modules does not start in it.
+    """
     with pytest.MonkeyPatch.context() as patch:
         bucket = sites.new_bucket(s3, patch)
         sites.with_keys(patch, tmp_path_factory.mktemp("catalogs"))
@@ -89,6 +98,7 @@ def rows(client: Client, sql: str) -> list[Any]:
 def tokens(lake: Lake) -> Iterator[Tokens]:
     """Those of the lake; what the test makes is taken back."""
     made = Tokens(lake.home)
+    made.refresh()
     before = {one.id for one in made.all()}
     yield made
     made.refresh()
@@ -104,9 +114,25 @@ def test_a_token_that_is_not_there_cannot_be_taken_back(tokens: Tokens) -> None:
 
 def test_damaged_tokens_let_nobody_in(away: S3Path, lake: Lake) -> None:
     with sites.create(away / "damaged") as other:
-        (other.home.root / "tokens.json").write_text("{")
-        with pytest.raises(LakeError, match=r"tokens.json: damaged \(JSONDecodeError\)"):
-            Tokens(other.home).holder("x_y")
+        tokens = Tokens(other.home)
+        with pytest.raises(LakeError, match="have not been read yet"):
+            tokens.holder("x_y")
+        tokens.path.write_bytes(b"\xff")
+        awaited(tokens.look())
+        with pytest.raises(LakeError, match=r"tokens.json: damaged \(UnicodeDecodeError\)"):
+            tokens.holder("x_y")
+        tokens.path.write_bytes(b'{"tokens": []}')
+        awaited(tokens.look())
+        assert tokens.holder("x_y") is None
+
+
+def test_many_who_look_at_once_ask_once(tokens: Tokens, between: FaultyProxy) -> None:
+    async def look() -> None:
+        await asyncio.gather(*(tokens.look() for _ in range(20)))
+
+    before = between.count("GET", "*tokens.json")
+    awaited(look())
+    assert between.count("GET", "*tokens.json") - before <= 1 + 2  # those of the console besides
 
 
 def test_tokens_that_could_not_be_read_for_long_let_nobody_in(
@@ -170,6 +196,22 @@ def test_a_token_taken_back_ends_its_session(far: Server, tokens: Tokens) -> Non
     tokens.revoke(secret.partition("_")[0])
     assert within(4 * LOOK, lambda: client.get("/").status_code == 303)
     assert client.post("/sign-in", data={"token": secret}).status_code == 401
+
+
+def test_whoever_cannot_go_on_can_sign_out(tokens: Tokens, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, secret = tokens.make("engineer", "ada", 1)
+    ended: list[Session] = []
+    sessions = Sessions(tokens, ended.append)
+    cookie = sessions.by_token(secret)
+    assert cookie is not None
+    later = time.monotonic() + 60
+    monkeypatch.setattr("stedi.console.tokens.time.monotonic", lambda: later)
+    with pytest.raises(LakeError):
+        sessions.find(cookie)
+    found = sessions.known(cookie)
+    assert found is not None
+    sessions.end(found)
+    assert ended == [found]
 
 
 def within(seconds: float, seen: Callable[[], bool]) -> bool:
@@ -259,11 +301,17 @@ def test_the_saved_queries_of_the_report_find_what_they_find_on_the_disk(
     lake: Lake, master: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scientist = find_role("scientist")
-    far = found(report(lake.home.root, scientist))
+    far = found(apart(report, lake.home.root, scientist))
     for name in sites.KEYS:
         monkeypatch.delenv(name)
     assert far
-    assert far == found(report(master / "lake", scientist))
+    assert far == found(apart(report, master / "lake", scientist))
+
+
+def apart(work: Callable[..., str], *given: Any) -> str:
+    """What it gives, in a thread of its own: a browser's loop may run in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(work, *given).result()
 
 
 def found(page: str) -> list[str]:

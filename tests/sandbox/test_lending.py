@@ -18,8 +18,8 @@ from s3.faults import Fault, FaultyProxy, Harm
 from s3.server import S3Server
 from sandbox.asking import QUICK, Outcome, Shared, Small, ask
 from sandbox.watching import children, files, running
-from stedi.engines.lent import ANSWER, FAILED, GONE, LINES, MOST, REQUEST
-from stedi.engines.spec import MB, Spec
+from stedi.engines.lent import ANSWER, FAILED, GONE, LINES, MOST, REQUEST, Lines
+from stedi.engines.spec import MB, Relation, Spec
 from stedi.places import S3Path
 from stedi.sandbox.lending import lent
 from stedi.sandbox.runner import Sandbox
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("confined")
 # Whole numbers: the sum of others is another one with each order in which threads add them up.
 X = "sum(round(x * 1000000)::BIGINT)"
 QUERY = f"SELECT subject_id, count(*) AS n, {X} AS x FROM machine_learning_curated GROUP BY 1"
-AWAY = "the storage does not answer"
+AWAY = "the storage does not give a data file"
 
 
 @pytest.fixture
@@ -72,6 +72,27 @@ def test_an_object_that_was_removed(shared: Shared, small: Small, bucket: str) -
         "failed",
         "a data file was removed meanwhile; run the query again",
     )
+
+
+def test_an_object_that_is_removed_while_rows_flow(
+    shared: Shared, bucket: str, tmp_path: Path
+) -> None:
+    """The rows of the first files have been written by then."""
+    pq.write_table(pa.table({"x": [1] * 20_000}), tmp_path / "one.parquet")
+    addresses = put([str(tmp_path / "one.parquet")] * 40, bucket)
+    S3Path.parse(addresses[-1]).unlink()
+    found = outcome(shared, of_numbers(addresses, tmp_path / "one.parquet", "SELECT x FROM t"))
+    assert (found.state, found.message) == (
+        "failed",
+        "a data file was removed meanwhile; run the query again",
+    )
+
+
+def of_numbers(addresses: Sequence[str], like: Path, sql: str) -> Spec:
+    """A query of a table of one column, x, in files of the same content."""
+    sizes = [like.stat().st_size] * len(addresses)
+    relation = Relation("z", "t", [("x", "long")], addresses, sizes)
+    return Spec(sql, [relation], [("z", "t")], replace(QUICK, seconds=30))
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" + b"\0" * 1000 + b"PAR1"])
@@ -120,10 +141,10 @@ def test_a_request_that_fails_is_made_again(
     shared: Shared, small: Small, bucket: str, proxy: FaultyProxy, harm: Harm
 ) -> None:
     spec = on_s3(small, bucket)
-    fault = Fault(harm, method="GET", times=2)
+    fault = Fault(harm, method="GET", times=1)
     with proxy.failing(fault):
         found = outcome(shared, spec)
-    assert (found.state, found.message, fault.harmed) == ("done", "", 2)
+    assert (found.state, found.message, fault.harmed) == ("done", "", 1)
     assert sorted(map(repr, found.rows)) == sorted(
         map(repr, outcome(shared, small.spec(QUERY)).rows)
     )
@@ -186,6 +207,17 @@ def test_a_line_tells_of_an_object_that_took_the_place_of_another(
     assert answered(line, 0, 2 * MB, 1) == (GONE, b"")
 
 
+@pytest.mark.parametrize("told", [8, MOST, 2**31 - 1])
+def test_an_answer_longer_than_asked_for_is_none(told: int) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(ANSWER.pack(told) + b"01234567")
+        lines = Lines([theirs.fileno()])
+        with pytest.raises(OSError, match="does not give a data file"):
+            lines.ask(0, 7, 0)
+        assert lines.trouble
+
+
 def test_a_query_holds_its_lines_and_no_other_socket(
     shared: Shared, small: Small, bucket: str
 ) -> None:
@@ -230,22 +262,13 @@ def test_rows_are_those_of_the_files_on_the_disk(
 
 
 def test_columns_longer_than_an_answer(shared: Shared, bucket: str, tmp_path: Path) -> None:
-    numbers = random.Random(7)
-    rows = pa.table({"x": [numbers.random() for _ in range(MOST // 8 + 200_000)]})
-    pq.write_table(rows, tmp_path / "one.parquet", row_group_size=len(rows), use_dictionary=False)
-    size = (tmp_path / "one.parquet").stat().st_size
-    assert size > MOST
-    spec = Spec.from_json(
-        b'{"sql": "SELECT count(*) AS n, sum(x) AS x FROM t", "tables": [["z", "t"]],'
-        b' "limits": {"seconds": 30}, "relations": [{"zone": "z", "name": "t",'
-        b' "columns": [["x", "double"]], "files": [], "sizes": []}]}'
-    )
-    address = put([str(tmp_path / "one.parquet")], bucket)
-    relation = replace(spec.relations[0], files=address, sizes=[size])
-    found = outcome(shared, replace(spec, relations=[relation]))
-    (row,) = found.rows
-    assert row["n"] == len(rows)
-    assert row["x"] == pytest.approx(sum(rows["x"].to_pylist()))
+    numbers, file = random.Random(7), tmp_path / "one.parquet"
+    rows = pa.table({"x": [numbers.getrandbits(40) for _ in range(MOST // 8 + 200_000)]})
+    pq.write_table(rows, file, row_group_size=len(rows), use_dictionary=False)
+    assert file.stat().st_size > MOST
+    spec = of_numbers(put([str(file)], bucket), file, "SELECT count(*) AS n, sum(x) AS x FROM t")
+    (row,) = outcome(shared, spec).rows
+    assert row == {"n": len(rows), "x": sum(rows["x"].to_pylist())}
 
 
 def test_nothing_is_lent_where_all_lies_on_the_disk(small: Small, s3: S3Server) -> None:

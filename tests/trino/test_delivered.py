@@ -26,7 +26,7 @@ from stedi.contract import load_tables
 from stedi.contract.ddl import Places, ddl
 from stedi.simulate import simulate
 from trino.conftest import BUCKET, PREFIX
-from trino.server import Trino, TrinoError, java
+from trino.server import Trino, java
 
 pytestmark = pytest.mark.xdist_group("trino")  # one server is enough
 PLACES = Places(landing=f"s3://{BUCKET}/delivered", prefix=PREFIX)
@@ -77,8 +77,7 @@ def read(request: pytest.FixtureRequest, files: Files) -> Callable[[str], list[R
     server: Trino = request.getfixturevalue("server")
     for feed in FEEDS:
         for file in files[feed]:
-            # For the SerDe consent that was not given is 0: see the last test.
-            put(request, location(feed) + file.name, file.read_bytes().replace(b':""', b":0"))
+            put(request, location(feed) + file.name, file.read_bytes())
         create(feed, request.getfixturevalue("glue"))
     return lambda feed: by_serde(feed, server, files)
 
@@ -197,9 +196,12 @@ def test_a_field_is_found_by_its_very_name(read: Callable[[str], list[Row]]) -> 
 
 
 def given(found: Row) -> Row:
-    """With null for consent dates that were not given, which are delivered as 0 and "" too."""
+    """With null for consent dates that were not given, which are delivered as 0 and "" too.
+
+    Those that were are read as text.
+    """
     return {
-        name: None if name.startswith("sharewith") and each in (0, "") else each
+        name: (None if each in (0, "0", "", None) else str(each)) if "sharewith" in name else each
         for name, each in found.items()
     }
 
@@ -222,15 +224,23 @@ def test_every_column_is_read_from_its_field(
     assert all(any(each[name] is not None for each in wanted) for name in fields(feed))
 
 
-def test_a_consent_delivered_as_an_empty_text_stops_the_query_of_a_serde(
-    request: pytest.FixtureRequest, server: Trino, glue: str
+@pytest.mark.parametrize(
+    ("delivered", "milliseconds"),
+    [(1655293787680, 1655293787680), (0, 0), ("", None), (None, None)],
+)
+def test_a_consent_is_a_number_in_the_words_of_the_declaration(
+    delivered: object,
+    milliseconds: int | None,
+    request: pytest.FixtureRequest,
+    server: Trino,
+    glue: str,
 ) -> None:
-    """Where Athena reads with the SerDe itself; Trino's reader finds null."""
-    put(request, location("customer").removesuffix("/") + "_empty/1.json",
-        line("customer", customerName="Ada", **{CONSENT: ""}))  # fmt: skip
-    create("customer", glue, "_empty")
-    table = f'"{PREFIX}landing"."customer_raw_empty"'
+    """For the SerDe itself; as a bigint an empty text would end the query."""
+    suffix = f"_{len(repr(delivered))}"
+    name = location("customer").removesuffix("/") + f"{suffix}/1.json"
+    put(request, name, line("customer", customerName="Ada", **{CONSENT: delivered}))
+    create("customer", glue, suffix)
+    number = f'try_cast("{CONSENT.lower()}" AS bigint)'
 
-    assert server.ask(f"SELECT customername FROM {table}").rows == [("Ada",)]
-    with pytest.raises(TrinoError, match='For input string: ""'):
-        server.ask(f'SELECT "{CONSENT.lower()}" FROM {table}')
+    found = server.ask(f'SELECT {number} FROM "{PREFIX}landing"."customer_raw{suffix}"').rows
+    assert found == [(milliseconds,)]

@@ -88,6 +88,7 @@ def token(
     if [role is not None, list_, revoke is not None].count(True) != 1:
         raise UsageError("give one of --role, --list, --revoke")
     tokens = Tokens(open_home(lake_path(ctx, lake)))
+    tokens.refresh()
     if list_:
         columns = ["id", "role", "name", "made", "expires", "valid"]
         rows = ({key: getattr(one, key) for key in columns} for one in tokens.all())

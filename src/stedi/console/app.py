@@ -46,7 +46,7 @@ def make_app(console: Console, address: Address, log: bool = True) -> Starlette:
         routes=[
             Route("/sign-in", met(sign.door), methods=["GET"]),
             Route("/sign-in", met(sign.enter), methods=["POST"]),
-            Route("/sign-out", signed(sign.leave), methods=["POST"]),
+            Route("/sign-out", signed(sign.leave, leaving=True), methods=["POST"]),
             Route("/static/{name:path}", static.file, methods=["GET"]),
             *signed_in,
         ],
@@ -78,13 +78,17 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         console.sandbox.close()
 
 
-def signed(handler: Handler) -> Handler:
-    """Only for whoever has signed in; a POST has to bring the session's own CSRF token."""
+def signed(handler: Handler, leaving: bool = False) -> Handler:
+    """Only for whoever has signed in; a POST has to bring the session's own CSRF token.
+
+    `leaving` may, too, whose session could not go on.
+    """
 
     @wraps(handler)
     async def guarded(request: Request) -> Response:
         console = console_of(request)
-        session = console.sessions.find(request.cookies.get(console.cookie, ""))
+        find = console.sessions.known if leaving else console.sessions.find
+        session = find(request.cookies.get(console.cookie, ""))
         if session is None:
             return _stranger(request)
         if not session.pace.allows():

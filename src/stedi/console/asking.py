@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from stedi.api import open_lake
 from stedi.console.board import Boards, failed
+from stedi.console.holding import letting_go
 from stedi.console.results import Result, Results
 from stedi.console.sessions import Session
 from stedi.contract.queries import SavedQuery, load_queries
@@ -178,7 +179,7 @@ class Asking:
         try:
             async with asyncio.timeout(limits.seconds) as patience:
                 home = await asyncio.to_thread(open_home, self._root)
-                with await asyncio.to_thread(reading, home):
+                async with letting_go(await asyncio.to_thread(reading, home)):
                     sources = await asyncio.to_thread(self._sources, question)
                     patience.reschedule(None)
                     told = spec(question.role, question.sql, sources, limits)

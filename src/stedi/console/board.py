@@ -89,12 +89,14 @@ class Boards:
     async def look(self, now: bool = False) -> Board:
         """The board, made anew if the lake changed (or `now`).
 
-        Whoever was to hear of it is told if people were forgotten meanwhile, here or elsewhere.
+        Whoever was to hear of it is told if people were forgotten meanwhile, here or elsewhere,
+        or if that cannot be seen any more.
         """
         async with self._turn:
             before = self.now
             self.now = await asyncio.to_thread(_look, self._root, before, now)
-            if self.now.forgotten != before.forgotten:
+            unseen = self.now.trouble and not before.trouble
+            if unseen or self.now.forgotten != before.forgotten:
                 self._forgotten()
         return self.now
 

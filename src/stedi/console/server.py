@@ -112,6 +112,7 @@ def refuse_unsafe(listen: Listen, tokens: Tokens) -> None:
         raise UsageError("--behind-proxy: say by which --name browsers reach it")
     if listen.near:
         return
+    tokens.refresh()
     if not any(token.valid for token in tokens.all()):
         raise UsageError(
             f"--host {listen.host} lets others reach the lake, and nobody could sign in: make a "

@@ -77,9 +77,13 @@ class Sessions:
         self._open[session.key] = session
         return cookie
 
+    def known(self, cookie: str) -> Session | None:
+        """The session of a cookie, whether or not it may go on."""
+        return self._open.get(_hash(cookie))
+
     def find(self, cookie: str) -> Session | None:
         """The session of a cookie, if it is still open."""
-        session = self._open.get(_hash(cookie))
+        session = self.known(cookie)
         if session is None:
             return None
         if time.monotonic() >= session.ends or not self._stands(session):

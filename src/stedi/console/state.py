@@ -54,7 +54,7 @@ class Seat:
 
     @property
     def board(self) -> Board:
-        """The lake as it was a second ago."""
+        """The lake as it was seconds ago."""
         return self.console.boards.now
 
 

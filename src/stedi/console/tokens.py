@@ -17,6 +17,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -56,22 +57,24 @@ class Tokens:
     """The tokens of one lake.
 
     Those of a folder are read anew whenever the file changed. Those on S3 are as `refresh` last
-    found them, so that no page waits for the storage; `keep` refreshes them.
+    found them, so that no page waits for the storage; `keep` refreshes them. Who calls neither
+    refreshes them first.
     """
 
     def __init__(self, home: Home) -> None:
         self.path = home.root / "tokens.json"
         self._seen: object = None
-        self._looked = -math.inf
+        self._looked = self._asked = -math.inf
+        self._why = "the tokens have not been read yet; try again"
         self._tokens: dict[str, Token] = {}
+        self._reader = ThreadPoolExecutor(1, "tokens")  # one look at a time, however slow
 
     def all(self) -> list[Token]:
         """Every token, expired ones too, oldest first; LakeError if they cannot be told."""
-        age = time.monotonic() - self._looked
-        if isinstance(self.path, Path) or age == math.inf:
+        if isinstance(self.path, Path):
             self.refresh()
-        elif age > STALE:
-            raise LakeError(f"{self.path}: the storage does not answer; the log tells more")
+        elif time.monotonic() - self._looked > STALE:
+            raise LakeError(self._why)
         return list(self._tokens.values())
 
     async def keep(self) -> None:
@@ -81,39 +84,48 @@ class Tokens:
             await asyncio.sleep(LOOK)
 
     async def look(self) -> None:
-        """Refresh those on S3, not more often than once a second."""
-        if isinstance(self.path, Path) or time.monotonic() - self._looked < 1:
+        """See those that are on S3 now; all who ask within a second are told by one look."""
+        if isinstance(self.path, S3Path):
+            loop, now = asyncio.get_running_loop(), time.monotonic()
+            await loop.run_in_executor(self._reader, self._look, now)
+
+    def _look(self, since: float) -> None:
+        if self._asked >= since:
             return
+        time.sleep(max(self._asked + 1 - time.monotonic(), 0))
+        self._asked = time.monotonic()
         try:
-            await asyncio.to_thread(self.refresh)
-        except StediError as error:
-            sys.stderr.write(f"the tokens cannot be read: {error}\n")
+            self.refresh()
+        except Exception as error:  # whatever it is, it must not end the looking
+            told = isinstance(error, StediError)
+            self._why = str(error) if told else f"{self.path}: {type(error).__name__}"
+            sys.stderr.write(f"the tokens cannot be read: {self._why}\n")
 
     def refresh(self) -> str:
         """Read the file if it changed; its etag on S3, empty if there is none."""
         try:
-            seen, text = self._found()
+            seen, data = self._found()
         except FileNotFoundError:
-            seen, text = None, '{"tokens": []}'
+            seen, data = None, b'{"tokens": []}'
         except OSError as error:
             raise storage_error(error, str(self.path)) from error
-        if text is not None:
-            self._tokens = self._read(text)
+        if data is not None:
+            self._tokens = self._read(data)
         self._seen, self._looked = seen, time.monotonic()
+        self._why = f"{self.path}: the storage does not answer"
         return str(seen or "")
 
-    def _found(self) -> tuple[object, str | None]:
-        """What tells this state of the file from others, and its text if it is another one."""
+    def _found(self) -> tuple[object, bytes | None]:
+        """What tells this state of the file from others, and its bytes if it is another one."""
         if isinstance(self.path, S3Path):
-            etag, data = self.path.glance()
-            return etag, data.decode()
+            return self.path.glance()
         stat = self.path.stat()
         seen = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-        return seen, self.path.read_text("utf-8") if seen != self._seen else None
+        return seen, self.path.read_bytes() if seen != self._seen else None
 
-    def _read(self, text: str) -> dict[str, Token]:
+    def _read(self, data: bytes) -> dict[str, Token]:
         try:
-            found = {entry["id"]: Token(**entry) for entry in json.loads(text)["tokens"]}
+            found = {entry["id"]: Token(**entry) for entry in json.loads(data)["tokens"]}
             if any(datetime.fromisoformat(one.expires).tzinfo is None for one in found.values()):
                 raise ValueError("a time without its zone")
             return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from stedi.contract.table import TYPES, Column, Table
@@ -15,7 +15,7 @@ LANDING_LOCATION = "s3://your-bucket/landing"
 _SPARK = {name: name.upper() for name in TYPES} | {"long": "BIGINT"}
 _ATHENA = {name: name for name in TYPES} | {"long": "bigint"}
 # As delivered: epoch milliseconds, and a date that need not be one.
-RAW_TYPES = _ATHENA | {"timestamp": "bigint", "date": "string"}
+_RAW = _ATHENA | {"timestamp": "bigint", "date": "string"}
 _DUCKDB = _SPARK | {"string": "VARCHAR", "int": "INTEGER", "timestamp": "TIMESTAMPTZ"}
 
 _ATHENA_NOTE = """\
@@ -25,8 +25,9 @@ these statements such a lake needs the _raw tables alone. Athena's DDL knows no 
 time zone, which the lake's own tables hold; these tables are created with `timestamp`, and
 every timestamp in them is UTC. Where no lake has been yet, let the lake make its tables first.
 The _raw tables read the files as delivered, good and bad lines alike: epoch milliseconds as
-bigint, dates as text, nothing filtered; a consent that was not given is null or 0 there; a line
-that is no JSON becomes a row of nulls."""
+bigint, dates as text, nothing filtered; a line that is no JSON becomes a row of nulls. What may
+be missing is text, since an empty text in place of a number would end the query: a consent that
+was not given comes as null, as an empty text and as 0; try_cast(column AS bigint) makes it one."""
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,18 @@ def _athena_raw(table: Table, places: Places) -> str:
     name = _name(places.database(table.zone), f"{table.feed}_raw")
     return (
         f"CREATE EXTERNAL TABLE IF NOT EXISTS {name} (\n"
-        f"{_described(columns, RAW_TYPES)}\n)\n"
+        f"{_described(columns, raw_type)}\n)\n"
         f"COMMENT {_backslashed(table.description)}\n"
         "ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'\n"
         f"WITH SERDEPROPERTIES (\n{_properties(serde_properties(table), '=')}\n)\n"
         "STORED AS TEXTFILE\n"
         f"LOCATION {_backslashed(places.feed(table.feed or ''))};"
     )
+
+
+def raw_type(column: Column) -> str:
+    """How Athena reads a field of a feed as delivered; as text if its number may be missing."""
+    return _RAW[column.type] if column.required else "string"
 
 
 def serde_properties(table: Table) -> dict[str, str]:
@@ -110,7 +116,7 @@ def _athena_table(table: Table, places: Places) -> str:
         [
             _comment(f"{table.full_name}: {table.description} One row: {table.grain}."),
             f"CREATE TABLE IF NOT EXISTS {_name(places.database(table.zone), table.name)} (",
-            f"{_described(table.columns, _ATHENA)}\n)",
+            f"{_described(table.columns, lambda column: _ATHENA[column.type])}\n)",
             *_partition(table, "PARTITIONED BY (day({}))"),
             f"LOCATION {_backslashed(places.table(table))}",
             "TBLPROPERTIES ('table_type'='ICEBERG', 'format'='parquet');",
@@ -129,7 +135,7 @@ def _spark_table(table: Table, places: Places) -> str:
     return "\n".join(
         [
             f"CREATE TABLE IF NOT EXISTS {_name(places.database(table.zone), table.name)} (",
-            f"{_described(table.columns, _SPARK)}\n)",
+            f"{_described(table.columns, lambda column: _SPARK[column.type])}\n)",
             "USING iceberg",
             *_partition(table, "PARTITIONED BY (days({}))"),
             f"COMMENT {_backslashed(table.description)}",
@@ -191,9 +197,9 @@ def _refuse_other_storage(tables: Mapping[str, Table], places: Places) -> None:
             raise UsageError(f"{where}: Athena reads S3 alone; name a place such as s3://bucket/…")
 
 
-def _described(columns: list[Column] | tuple[Column, ...], types: Mapping[str, str]) -> str:
+def _described(columns: Sequence[Column], type_of: Callable[[Column], str]) -> str:
     return ",\n".join(
-        f"  {_tick(c.name)} {types[c.type]} COMMENT {_backslashed(_meaning(c))}" for c in columns
+        f"  {_tick(c.name)} {type_of(c)} COMMENT {_backslashed(_meaning(c))}" for c in columns
     )
 
 

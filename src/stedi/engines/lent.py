@@ -20,7 +20,7 @@ LINES = 8  # to a process: as many requests at once
 GONE, FAILED = -1, -2
 WHY = {
     GONE: "a data file was removed meanwhile; run the query again",
-    FAILED: "the storage does not answer; try again, the log tells more",
+    FAILED: "the storage does not give a data file; try again, the log tells more",
 }
 
 
@@ -39,13 +39,14 @@ class Lines:
 
         `trouble` says it too: not every library in between passes on what an error says.
         """
+        data = bytearray(size)  # first: with no room for it, nothing is asked
         line = self._free.get()
         try:
             os.write(line, REQUEST.pack(number, start, size))
-            (length,) = ANSWER.unpack(_exactly(line, ANSWER.size))
-            if length < 0:
+            (length,) = ANSWER.unpack(_filled(line, memoryview(bytearray(ANSWER.size))))
+            if not 0 <= length <= size:
                 raise OSError(WHY.get(length, WHY[FAILED]))
-            return _exactly(line, length)
+            return bytes(_filled(line, memoryview(data)[:length]))
         except OSError as error:
             self.trouble = str(error)
             raise
@@ -53,16 +54,15 @@ class Lines:
             self._free.put(line)
 
 
-def _exactly(line: int, size: int) -> bytes:
-    """So many bytes of a line; OSError if its other end closes before."""
-    data = bytearray(size)
-    rest = memoryview(data)
+def _filled(line: int, room: memoryview) -> memoryview:
+    """The room, filled from a line; OSError if its other end closes before."""
+    rest = room
     while rest:
         got = os.readv(line, [rest])
         if not got:
             raise OSError(WHY[FAILED])
         rest = rest[got:]
-    return bytes(data)
+    return room
 
 
 class Lent(Ranged):

@@ -56,10 +56,13 @@ class Journal:
     def clear(self, home: Home) -> None:
         """It is finished."""
         path = where(home)
-        if isinstance(path, S3Path):
-            return versions.erase(path)
-        path.unlink(missing_ok=True)
-        sync_path(path.parent)
+        try:
+            if isinstance(path, S3Path):
+                return versions.erase(path)
+            path.unlink(missing_ok=True)
+            sync_path(path.parent)
+        except OSError as error:
+            raise storage_error(error, str(path)) from error
 
 
 def where(home: Home) -> Place:

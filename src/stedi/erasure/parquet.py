@@ -37,6 +37,8 @@ _AT_ONCE = 32 << 20  # bytes of a column chunk that are fetched, or decoded, in 
 _STREAMED = 1 << 20
 
 Data = bytes | mmap.mmap | Window
+# What an object says that cannot be had; of what cannot be decoded Arrow says less.
+_AWAY = (ConnectionError, FileExistsError, FileNotFoundError, PermissionError)
 
 
 class Chunk(NamedTuple):
@@ -61,6 +63,8 @@ def search_parquet(data: Data, look: Look) -> None:
         values = _Values(data, metadata, look)
         at, texts = len(MAGIC), list[bytes]()
         for chunk in _chunks(metadata):
+            if not len(MAGIC) <= chunk.start <= chunk.end <= footer:
+                raise ValueError("a column outside of the file")
             _gap(data, at, chunk.start, look)
             if isinstance(data, Window) and chunk.end - chunk.start <= _AT_ONCE:
                 data.hold(chunk.start, chunk.end)
@@ -69,6 +73,8 @@ def search_parquet(data: Data, look: Look) -> None:
             at = max(at, chunk.end)
         look.values(texts, "page headers")
         _gap(data, at, footer, look)
+    except _AWAY:
+        raise
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise Unreadable(f"Parquet cannot be decoded ({type(error).__name__})") from error
 

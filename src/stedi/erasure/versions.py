@@ -111,9 +111,6 @@ def _by_bucket(paths: Iterable[S3Path]) -> dict[str, set[S3Path]]:
 def erase(path: S3Path) -> None:
     """Remove an object and every version of it, the last one last."""
     without_past([path])
-    head = path.head()
-    path.ask(
-        "delete_object",
-        Key=path.key,
-        **({"VersionId": head["VersionId"]} if "VersionId" in head else {}),
-    )
+    with suppress(FileNotFoundError):  # done before, and only the answer was lost
+        version = path.head().get("VersionId")
+        path.ask("delete_object", Key=path.key, **({"VersionId": version} if version else {}))

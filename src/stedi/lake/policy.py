@@ -125,7 +125,7 @@ def _check(policy: Mapping[str, object], where: Place) -> None:
             f"and the sections {', '.join(f'[{name}]' for name in sorted(SECTIONS))}"
         )
     if "format" not in policy:
-        raise LakeError(f"{where}: no format is told; begin it with `format = {FORMAT}`")
+        raise LakeVersionError(f"{where}: no format is told; begin it with `format = {FORMAT}`")
     if policy["format"] != FORMAT:
         raise LakeVersionError(
             f"{where}: the lake has format {policy['format']!r}, this version reads "

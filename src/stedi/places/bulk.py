@@ -30,11 +30,12 @@ class S3Reader(Ranged):
     """An object, read in ranges.
 
     `size` in bytes, `modified` and `etag` are of the version that was opened; should another
-    take its place while it is read, FileExistsError.
+    take its place while it is read, FileExistsError. `hurried` gives up within some seconds.
     """
 
-    def __init__(self, path: S3Path) -> None:
+    def __init__(self, path: S3Path, hurried: bool = False) -> None:
         super().__init__()
+        self._hurried = hurried
         self._path = path
         self._head = b""
         self.modified: datetime
@@ -76,10 +77,10 @@ class S3Reader(Ranged):
         where = {"Bucket": self._path.bucket, "Key": self._path.key}
         with aws_errors(str(self._path)):
             try:
-                return client("s3").get_object(**where, **asked)
+                return client("s3", hurried=self._hurried).get_object(**where, **asked)
             except ClientError as error:
                 if error.response["Error"]["Code"] in ("InvalidRange", "416"):
-                    return client("s3").head_object(**where)
+                    return client("s3", hurried=self._hurried).head_object(**where)
                 raise
 
     def read_at(self, size: int, start: int) -> bytes:

@@ -10,7 +10,7 @@ import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import Thread
 
 from stedi.engines.lent import ANSWER, FAILED, GONE, LINES, MOST, REQUEST
@@ -25,7 +25,7 @@ class Shelf:
 
     def __init__(self, addresses: Sequence[str]) -> None:
         self._paths = [S3Path.parse(address) for address in addresses]
-        self._opened = lru_cache(maxsize=_OPEN)(S3Reader)
+        self._opened = lru_cache(maxsize=_OPEN)(partial(S3Reader, hurried=True))
 
     def read(self, number: int, start: int, size: int) -> tuple[int, bytes]:
         """So many bytes of a file from a place on, and how many; or GONE or FAILED, and none."""

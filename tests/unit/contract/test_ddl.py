@@ -207,6 +207,7 @@ def test_athena_reads_the_feeds_as_delivered() -> None:
     assert "_source_file" not in kinds
     assert "`birthday` string COMMENT" in raw
     assert kinds["lastupdatedate"] == "bigint"
+    assert "`sharewithresearchasofdate` string COMMENT" in raw
     assert "ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'" in raw
     assert "'ignore.malformed.json'='TRUE'" in raw
     assert "'case.insensitive'='FALSE'" in raw

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from stedi.console import columns
 from stedi.console.asking import saved_limits
 from stedi.console.charts import rows_over_time
+from stedi.console.holding import letting_go
 from stedi.console.preview import (
     OPERATORS,
     ROWS,
@@ -203,7 +204,7 @@ async def _asked(
 ) -> tuple[Answer, int | None]:
     """The rows, and how many there are in all; None if counting them met a limit."""
     hold, source = await asyncio.to_thread(_held, seat.console, found, as_of)
-    with hold:
+    async with letting_go(hold):
         stored = {field.name: field.type for field in source.fields}
         types = {n: stored[n] for n in seat.role.names(found, stored)}
         rows = await _first(seat, found, source, types, wanted)

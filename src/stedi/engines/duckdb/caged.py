@@ -52,9 +52,13 @@ def answer(spec: Spec, out: BinaryIO, lines: Lines) -> Mapping[str, Any]:
     except OSError as error:
         if error.errno in (EFBIG, ENOSPC, EDQUOT):
             return _no("limit", Refusal("there is no room for the rows of the result"), spec)
-        return _no("failed", Refusal(UNREADABLE.format(type(error).__name__)), spec)
+        return _no("failed", _unreadable(error, lines), spec)
     except pa.ArrowException as error:
-        return _no("failed", Refusal(UNREADABLE.format(type(error).__name__)), spec)
+        return _no("failed", _unreadable(error, lines), spec)
+
+
+def _unreadable(error: Exception, lines: Lines) -> Refusal:
+    return Refusal(lines.trouble or UNREADABLE.format(type(error).__name__))
 
 
 def _answer(spec: Spec, out: BinaryIO, lines: Lines) -> Mapping[str, Any]:
