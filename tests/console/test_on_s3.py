@@ -53,8 +53,7 @@ def away(
 def between(away: S3Path, s3: S3Server) -> Iterator[FaultyProxy]:
     """What the console of this module reaches S3 through."""
     with FaultyProxy(s3.port) as proxy, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL_S3", proxy.endpoint)
-        yield proxy
+        yield proxy.lead(patch)
 
 
 @pytest.fixture(scope="module")

@@ -34,8 +34,7 @@ AWAY = "the storage does not give a data file"
 @pytest.fixture
 def proxy(s3: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyProxy]:
     with FaultyProxy(s3.port) as between:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", between.endpoint)
-        yield between
+        yield between.lead(monkeypatch)
 
 
 def on_s3(small: Small, bucket: str, sql: str = QUERY, role: str = "scientist") -> Spec:

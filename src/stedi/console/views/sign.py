@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -10,6 +12,7 @@ from stedi.console.pace import Paces
 from stedi.console.sessions import LASTS
 from stedi.console.state import Console, console_of, seat_of
 from stedi.console.web import form_of, page
+from stedi.errors import LakeError
 
 TRIES = Paces(rate=0.2, burst=10)
 LONGEST = 200
@@ -35,15 +38,20 @@ async def enter(request: Request) -> Response:
     """A token was typed: in, or the form again with the reason."""
     console, form = console_of(request), await form_of(request)
     there = safe(form.get("next", "/"))
-    token = form.get("token", "").strip()[:LONGEST]
-    if not (cookie := console.sessions.by_token(token)):
-        await console.tokens.look()  # it may be a new one
-        cookie = console.sessions.by_token(token)
-    if cookie:
+    if cookie := await _opened(console, form.get("token", "").strip()[:LONGEST]):
         return _entered(console, cookie, there)
     _failed(request)
     why = "That is no valid token: it was mistyped, revoked or is too old."
     return page(request, "sign-in", 401, next=there, why=why)
+
+
+async def _opened(console: Console, token: str) -> str | None:
+    """A session opened with a token; one that is not known may be new, or none was read yet."""
+    with suppress(LakeError):
+        if cookie := console.sessions.by_token(token):
+            return cookie
+    await console.tokens.look()
+    return console.sessions.by_token(token)
 
 
 async def leave(request: Request) -> Response:
